@@ -1,0 +1,230 @@
+"""The one way to run another program: argv, no shell, and the whole process group ends with us."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from functools import cache
+from typing import IO, TYPE_CHECKING
+
+from .errors import EnvironmentLacks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+    from resource import struct_rusage
+
+READ_SIZE = 1 << 16
+GRACE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A program that ran to its end, or was ended."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    """As :mod:`subprocess` has it: negative is the signal that ended it."""
+    stdout: str
+    stderr: str
+    truncated: bool
+    """Output went past the limit and the rest was dropped."""
+    timed_out: bool
+    wall_seconds: float
+    usage: struct_rusage
+
+    @property
+    def ok(self) -> bool:
+        """The program exited with 0 in time."""
+        return self.returncode == 0 and not self.timed_out
+
+    def failure(self) -> str:
+        """Say in one clause how it ended, with the last line that it wrote."""
+        if self.timed_out:
+            how = f"did not finish within {self.wall_seconds:.0f} s"
+        elif self.returncode < 0:
+            how = f"was ended by {signal.Signals(-self.returncode).name}"
+        else:
+            how = f"exited with {self.returncode}"
+        tail = (self.stderr.strip() or self.stdout.strip()).splitlines()
+        return f"{how}: {tail[-1].strip()}" if tail else how
+
+
+@cache
+def _parent_death_prefix() -> tuple[str, ...]:
+    """Prefix that lets the kernel end the child when we are killed outright (util-linux)."""
+    path = shutil.which("setpriv")
+    return (path, "--pdeathsig", "TERM", "--") if path else ()
+
+
+def tool_path(name: str, remedy: str) -> str:
+    """Return the path of a program on PATH.
+
+    Raises:
+        EnvironmentLacks: It is not there; ``remedy`` says what to install.
+    """
+    path = shutil.which(name)
+    if path is None:
+        message = f"'{name}' was not found on PATH"
+        raise EnvironmentLacks(message, remedy)
+    return path
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    timeout_seconds: float | None = None,
+    output_limit: int = 16 << 20,
+    on_line: Callable[[str], None] | None = None,
+    log: IO[bytes] | None = None,
+) -> Finished:
+    """Run a program to its end.
+
+    Args:
+        argv: Program and arguments; never interpreted by a shell.
+        cwd: Working directory.
+        environment: Added to the present environment.
+        timeout_seconds: After this the whole process group is ended.
+        output_limit: Bytes kept of each stream; the rest is read and dropped.
+        on_line: Called with each line of stdout as it comes, without the line end.
+        log: Receives both streams as they come.
+
+    Raises:
+        EnvironmentLacks: The program cannot be started.
+
+    Whatever ends this call early (an exception in ``on_line``, Ctrl-C) ends the process group.
+    """
+    command = (*_parent_death_prefix(), *(os.fspath(a) for a in argv))
+    started = time.monotonic()
+    try:
+        child = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env={**os.environ, **environment} if environment else None,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        message = f"cannot start '{command[0]}'"
+        raise EnvironmentLacks(message, error.strerror or str(error)) from error
+    deadline = None if timeout_seconds is None else started + timeout_seconds
+    try:
+        streams = _Streams(child, output_limit, on_line, log)
+        timed_out = not streams.pump(deadline)
+        if timed_out:
+            end_group(child.pid)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    finally:
+        if child.returncode is None:
+            end_group(child.pid)
+            child.wait()
+        for pipe in (child.stdout, child.stderr):
+            if pipe is not None:
+                pipe.close()
+    return Finished(
+        argv=tuple(os.fspath(a) for a in argv),
+        returncode=child.returncode,
+        stdout=streams.text(0),
+        stderr=streams.text(1),
+        truncated=streams.truncated,
+        timed_out=timed_out,
+        wall_seconds=time.monotonic() - started,
+        usage=usage,
+    )
+
+
+def end_group(pid: int) -> None:
+    """End a process group that we started: politely, then for good.
+
+    The leader stays unreaped meanwhile, so its id cannot have passed to anyone else.
+    """
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGTERM)
+        deadline = time.monotonic() + GRACE_SECONDS
+        while time.monotonic() < deadline:
+            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                break
+            time.sleep(0.02)
+        os.killpg(pid, signal.SIGKILL)
+
+
+class _Streams:
+    """Reads both pipes of a child until they close, keeping a bounded part of each."""
+
+    def __init__(
+        self,
+        child: subprocess.Popen[bytes],
+        limit: int,
+        on_line: Callable[[str], None] | None,
+        log: IO[bytes] | None,
+    ) -> None:
+        self._kept = (bytearray(), bytearray())
+        self._limit = limit
+        self._on_line = on_line
+        self._log = log
+        self._partial = b""
+        self._pid = child.pid
+        self.truncated = False
+        self._selector = selectors.DefaultSelector()
+        for index, pipe in enumerate((child.stdout, child.stderr)):
+            assert pipe is not None
+            self._selector.register(pipe, selectors.EVENT_READ, index)
+
+    def pump(self, deadline: float | None) -> bool:
+        """Read until both pipes are closed and the child has ended; False at the deadline."""
+        with self._selector as selector:
+            while selector.get_map():
+                wait = None if deadline is None else deadline - time.monotonic()
+                if wait is not None and wait <= 0:
+                    return False
+                for key, _ in selector.select(wait):
+                    data = os.read(key.fd, READ_SIZE)
+                    if data:
+                        self._take(key.data, data)
+                    else:
+                        selector.unregister(key.fileobj)
+        self._lines(b"\n" if self._partial else b"")
+        return _wait_for_exit(self._pid, deadline)
+
+    def text(self, index: int) -> str:
+        return self._kept[index].decode("utf-8", "replace")
+
+    def _take(self, index: int, data: bytes) -> None:
+        if self._log is not None:
+            self._log.write(data)
+        room = self._limit - len(self._kept[index])
+        self.truncated |= len(data) > room
+        self._kept[index].extend(data[: max(room, 0)])
+        if index == 0:
+            self._lines(data)
+
+    def _lines(self, data: bytes) -> None:
+        if self._on_line is None:
+            return
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        self._partial = self._partial[-READ_SIZE:]
+        for line in lines:
+            self._on_line(line.decode("utf-8", "replace"))
+
+
+def _wait_for_exit(pid: int, deadline: float | None) -> bool:
+    """Wait until the child has ended, without reaping it; False at the deadline."""
+    if deadline is None:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        return True
+    while not os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.01)
+    return True

@@ -1,0 +1,1 @@
+"""What lasts: folders, locks, the build store and the results database."""

@@ -1,0 +1,9 @@
+"""The base of all data types: frozen, keyword-only, strict about unknown fields."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Data(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An immutable record."""

@@ -1,0 +1,125 @@
+"""A run: what was measured, on what, and every sample of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .base import Data
+from .build import Build
+from .inputs import Model, Source
+from .inspection import ExpectationResult, Inspection
+from .machine import Machine, MachineState, Tool
+from .variant import Variant
+
+NOISE_ARM = "A′"
+"""Name of the second copy of the baseline that measures the noise floor."""
+
+
+class Workload(Data, frozen=True):
+    """What llama-bench runs. Throughput is tokens per second, higher is better."""
+
+    name: str
+    """Such as ``pp64`` or ``tg16``."""
+    kind: str
+    """``pp`` (prompt processing) or ``tg`` (token generation)."""
+    tokens: int
+    repetitions: int
+    unit: str = "tokens/s"
+
+
+class Schedule(Data, frozen=True):
+    """How the comparison is laid out; fixed before the first trial."""
+
+    seed: int
+    warmup_blocks: int
+    looks: tuple[int, ...]
+    """Block counts at which the comparison may stop."""
+    alphas: tuple[float, ...]
+    """Family-wise error spent at each look."""
+    threshold: float
+    """Smallest relevant difference as a fraction, such as 0.01."""
+
+
+class Equivalence(Data, frozen=True):
+    """Output of a variant against the baseline's on a fixed text."""
+
+    verdict: str
+    """``same``, ``different``, ``baseline`` or ``not checked``."""
+    mean_kl_divergence: float | None = None
+    """Nats per token."""
+    max_kl_divergence: float | None = None
+    top_token_agreement: float | None = None
+    """Fraction of positions with the same most probable token."""
+    tokens: int = 0
+    reason: str = ""
+
+
+class Arm(Data, frozen=True):
+    """One variant in one run, from plan to proof. Trials refer to it by name."""
+
+    name: str
+    status: str
+    """``ready`` (built, inspected, checked), or why there are no trials: ``unsupported``,
+    ``build failed``, ``wrong output``, ``bench failed``, ``pending``."""
+    reason: str
+    variant: Variant | None = None
+    build: Build | None = None
+    build_cached: bool = False
+    """The build was in the store when the run asked for it."""
+    inspections: tuple[Inspection, ...] = ()
+    expectations: tuple[ExpectationResult, ...] = ()
+    equivalence: Equivalence = Equivalence(verdict="not checked")
+
+
+class Trial(Data, frozen=True):
+    """One process of one arm on one workload in one block."""
+
+    block: int
+    """0 is the first; warm-up blocks count."""
+    position: int
+    """Place in the block's shuffled order, from 0."""
+    workload: str
+    arm: str
+    """Variant name, or :data:`NOISE_ARM`."""
+    status: str
+    """``ok``, ``crashed``, ``timeout`` or ``bad output``."""
+    error: str
+    started: str
+    """ISO 8601, UTC."""
+    samples_ns: tuple[int, ...]
+    """Duration of each repetition in nanoseconds."""
+    tokens: int
+    """Tokens per repetition."""
+    output: dict[str, Any]
+    """Every field that llama-bench printed."""
+    state: MachineState | None
+
+
+class DiscardedBlock(Data, frozen=True):
+    """A block left out of the comparison, by a rule that does not look at timings."""
+
+    block: int
+    reason: str
+
+
+class Run(Data, frozen=True):
+    """Everything but the trials, which the store hands out apart."""
+
+    id: str
+    started: str
+    finished: str
+    """Empty while it is under way."""
+    status: str
+    """``running``, ``interrupted``, ``done`` or ``failed``."""
+    command: tuple[str, ...]
+    version: str
+    machine: Machine
+    tools: tuple[Tool, ...]
+    source: Source
+    model: Model
+    baseline: str
+    threads: int
+    schedule: Schedule
+    workloads: tuple[Workload, ...]
+    arms: tuple[Arm, ...]
+    discarded: tuple[DiscardedBlock, ...] = ()
