@@ -1,4 +1,4 @@
-"""The base of all data types: frozen, keyword-only, strict about unknown fields."""
+"""The base of all data types: frozen, strict about unknown fields; each repeats kw_only."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ from .base import Data
 from .machine import Tool
 
 
-class Step(Data, frozen=True):
-    """One command of a plan. ``{source}``, ``{build}`` and ``{cache}`` stand for folders."""
+class Step(Data, frozen=True, kw_only=True):
+    """One command of a plan; ``{source}``, ``{build}``, ``{cmake}`` and so on stand for paths."""
 
     name: str
     """``configure`` or ``compile``."""
@@ -15,7 +15,7 @@ class Step(Data, frozen=True):
     environment: dict[str, str] = {}
 
 
-class Plan(Data, frozen=True):
+class Plan(Data, frozen=True, kw_only=True):
     """How one build is made; pure data, nothing has run yet."""
 
     build_id: str
@@ -29,7 +29,7 @@ class Plan(Data, frozen=True):
     """Programs that must be there afterwards."""
 
 
-class BuiltFile(Data, frozen=True):
+class BuiltFile(Data, frozen=True, kw_only=True):
     """One file of a build, relative to the build's folder. Links carry a target instead."""
 
     path: str
@@ -39,7 +39,7 @@ class BuiltFile(Data, frozen=True):
     executable: bool = False
 
 
-class Build(Data, frozen=True):
+class Build(Data, frozen=True, kw_only=True):
     """A published build; its manifest."""
 
     id: str

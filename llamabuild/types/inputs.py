@@ -5,7 +5,7 @@ from __future__ import annotations
 from .base import Data
 
 
-class Source(Data, frozen=True):
+class Source(Data, frozen=True, kw_only=True):
     """A verified llama.cpp tree."""
 
     spec: str
@@ -21,7 +21,7 @@ class Source(Data, frozen=True):
     ggml_version: str = ""
 
 
-class Model(Data, frozen=True):
+class Model(Data, frozen=True, kw_only=True):
     """A GGUF file."""
 
     spec: str

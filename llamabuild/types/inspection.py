@@ -6,7 +6,7 @@ from .base import Data
 from .variant import Expectation
 
 
-class FunctionIsa(Data, frozen=True):
+class FunctionIsa(Data, frozen=True, kw_only=True):
     """One function. Sections stand in for functions in stripped files."""
 
     name: str
@@ -21,7 +21,7 @@ class FunctionIsa(Data, frozen=True):
     """Instructions by ISA group; one instruction counts in each group its encoding needs."""
 
 
-class Inspection(Data, frozen=True):
+class Inspection(Data, frozen=True, kw_only=True):
     """One binary."""
 
     file: str
@@ -37,7 +37,7 @@ class Inspection(Data, frozen=True):
     stripped: bool
 
 
-class ExpectationResult(Data, frozen=True):
+class ExpectationResult(Data, frozen=True, kw_only=True):
     """One expectation held against one or more inspections."""
 
     expectation: Expectation

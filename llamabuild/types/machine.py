@@ -5,7 +5,7 @@ from __future__ import annotations
 from .base import Data
 
 
-class Cache(Data, frozen=True):
+class Cache(Data, frozen=True, kw_only=True):
     """One cache as the CPU describes it."""
 
     level: int
@@ -17,7 +17,7 @@ class Cache(Data, frozen=True):
     """Logical CPUs that share one instance, as far as the machine tells."""
 
 
-class Cpu(Data, frozen=True):
+class Cpu(Data, frozen=True, kw_only=True):
     """The processor. Features are named like the ISA groups (``avx2``, ``avx512vnni``)."""
 
     architecture: str
@@ -36,7 +36,7 @@ class Cpu(Data, frozen=True):
     """Hypervisor vendor, or empty on bare metal."""
 
 
-class Tool(Data, frozen=True):
+class Tool(Data, frozen=True, kw_only=True):
     """An external program."""
 
     name: str
@@ -46,7 +46,7 @@ class Tool(Data, frozen=True):
     """Of the file that ``path`` resolves to; empty when it was not needed."""
 
 
-class Machine(Data, frozen=True):
+class Machine(Data, frozen=True, kw_only=True):
     """Where something was built or measured. Free of host names and user paths."""
 
     fingerprint: str
@@ -70,7 +70,7 @@ class Machine(Data, frozen=True):
     libc: str
 
 
-class MachineState(Data, frozen=True):
+class MachineState(Data, frozen=True, kw_only=True):
     """What happened on the machine while one trial ran. None where it cannot be read."""
 
     wall_seconds: float

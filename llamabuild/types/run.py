@@ -15,7 +15,7 @@ NOISE_ARM = "A′"
 """Name of the second copy of the baseline that measures the noise floor."""
 
 
-class Workload(Data, frozen=True):
+class Workload(Data, frozen=True, kw_only=True):
     """What llama-bench runs. Throughput is tokens per second, higher is better."""
 
     name: str
@@ -27,7 +27,7 @@ class Workload(Data, frozen=True):
     unit: str = "tokens/s"
 
 
-class Schedule(Data, frozen=True):
+class Schedule(Data, frozen=True, kw_only=True):
     """How the comparison is laid out; fixed before the first trial."""
 
     seed: int
@@ -40,7 +40,7 @@ class Schedule(Data, frozen=True):
     """Smallest relevant difference as a fraction, such as 0.01."""
 
 
-class Equivalence(Data, frozen=True):
+class Equivalence(Data, frozen=True, kw_only=True):
     """Output of a variant against the baseline's on a fixed text."""
 
     verdict: str
@@ -54,7 +54,7 @@ class Equivalence(Data, frozen=True):
     reason: str = ""
 
 
-class Arm(Data, frozen=True):
+class Arm(Data, frozen=True, kw_only=True):
     """One variant in one run, from plan to proof. Trials refer to it by name."""
 
     name: str
@@ -71,7 +71,7 @@ class Arm(Data, frozen=True):
     equivalence: Equivalence = Equivalence(verdict="not checked")
 
 
-class Trial(Data, frozen=True):
+class Trial(Data, frozen=True, kw_only=True):
     """One process of one arm on one workload in one block."""
 
     block: int
@@ -95,14 +95,14 @@ class Trial(Data, frozen=True):
     state: MachineState | None
 
 
-class DiscardedBlock(Data, frozen=True):
+class DiscardedBlock(Data, frozen=True, kw_only=True):
     """A block left out of the comparison, by a rule that does not look at timings."""
 
     block: int
     reason: str
 
 
-class Run(Data, frozen=True):
+class Run(Data, frozen=True, kw_only=True):
     """Everything but the trials, which the store hands out apart."""
 
     id: str

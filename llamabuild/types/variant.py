@@ -5,7 +5,7 @@ from __future__ import annotations
 from .base import Data
 
 
-class Flags(Data, frozen=True):
+class Flags(Data, frozen=True, kw_only=True):
     """Compiler and linker flags, one argument each."""
 
     c: tuple[str, ...] = ()
@@ -13,14 +13,14 @@ class Flags(Data, frozen=True):
     link: tuple[str, ...] = ()
 
 
-class Toolchain(Data, frozen=True):
+class Toolchain(Data, frozen=True, kw_only=True):
     """Compiler commands; empty means CMake's own choice (``cc``, ``c++``)."""
 
     c: str = ""
     cxx: str = ""
 
 
-class Requires(Data, frozen=True):
+class Requires(Data, frozen=True, kw_only=True):
     """What the machine must have for the variant to run there."""
 
     architecture: str = ""
@@ -29,7 +29,7 @@ class Requires(Data, frozen=True):
     tools: tuple[str, ...] = ()
 
 
-class Runtime(Data, frozen=True):
+class Runtime(Data, frozen=True, kw_only=True):
     """How the variant is run."""
 
     environment: dict[str, str] = {}
@@ -37,7 +37,7 @@ class Runtime(Data, frozen=True):
     """Further arguments of llama-bench."""
 
 
-class Expectation(Data, frozen=True):
+class Expectation(Data, frozen=True, kw_only=True):
     """Which ISA groups the machine code must and must not have.
 
     ``require`` holds for all matching functions together (at least one instruction of each
@@ -52,7 +52,7 @@ class Expectation(Data, frozen=True):
     forbid: tuple[str, ...] = ()
 
 
-class Variant(Data, frozen=True):
+class Variant(Data, frozen=True, kw_only=True):
     """A variant with everything it inherits filled in."""
 
     name: str

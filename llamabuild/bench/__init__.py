@@ -1,0 +1,17 @@
+"""Correct before fast: check each arm's output, then time all arms in randomised blocks."""
+
+from .equivalence import Setting, check_equivalence, write_reference
+from .loop import Arms, Watcher, measure
+from .schedule import standard_schedule
+from .workloads import choose_workloads
+
+__all__ = [
+    "Arms",
+    "Setting",
+    "Watcher",
+    "check_equivalence",
+    "choose_workloads",
+    "measure",
+    "standard_schedule",
+    "write_reference",
+]

@@ -1,0 +1,76 @@
+"""llama-bench: how to ask it, and a sceptical reading of what it answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from .workloads import facts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from llamabuild.types.run import Workload
+    from llamabuild.types.variant import Runtime
+
+
+class BadOutput(Exception):
+    """llama-bench ended well but what it printed is not a measurement; says why."""
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """One line of llama-bench."""
+
+    samples_ns: tuple[int, ...]
+    output: dict[str, Any]
+
+
+def bench_argv(
+    program: Path, model: Path, workload: Workload, runtime: Runtime, threads: int
+) -> list[str]:
+    """Return the command of one trial. What the variant adds comes last, so it wins."""
+    sizes = {kind.option: "0" for kind in facts().kinds.values()}
+    sizes[facts().kinds[workload.kind].option] = str(workload.tokens)
+    return [
+        str(program),
+        *("-m", str(model), "-o", "jsonl", "-r", str(workload.repetitions)),
+        *("-t", str(threads)),
+        *(argument for pair in sizes.items() for argument in pair),
+        *runtime.bench,
+    ]
+
+
+def read_output(text: str, workload: Workload) -> Measured:
+    """Return what one llama-bench process measured.
+
+    Raises:
+        BadOutput: Not exactly one complete JSON line for this workload, or durations that no
+            clock can have measured.
+    """
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) != 1:
+        message = f"llama-bench printed {len(lines)} lines of results, expected 1"
+        raise BadOutput(message)
+    try:
+        output = msgspec.json.decode(lines[0])
+    except msgspec.DecodeError as error:
+        message = f"llama-bench printed broken JSON ({error})"
+        raise BadOutput(message) from error
+    if not isinstance(output, dict):
+        message = "llama-bench printed JSON that is not an object"
+        raise BadOutput(message)
+    for kind, fact in facts().kinds.items():
+        expected = workload.tokens if kind == workload.kind else 0
+        if output.get(fact.field) != expected:
+            message = f"llama-bench reports {fact.field} {output.get(fact.field)}, not {expected}"
+            raise BadOutput(message)
+    samples = output.get("samples_ns")
+    if not isinstance(samples, list) or len(samples) != workload.repetitions:
+        count = len(samples) if isinstance(samples, list) else 0
+        message = f"llama-bench printed {count} samples, expected {workload.repetitions}"
+        raise BadOutput(message)
+    if not all(type(sample) is int and sample > 0 for sample in samples):
+        message = f"llama-bench printed samples that are not durations: {samples[:3]}"
+        raise BadOutput(message)
+    return Measured(samples_ns=tuple(samples), output=output)

@@ -1,0 +1,138 @@
+"""Blocks of trials, until the comparison may stop; every trial is stored before the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from llamabuild.types.run import NOISE_ARM, DiscardedBlock
+
+from .noise import disturbance
+from .schedule import block_order
+from .trial import run_trial
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from llamabuild.store.results import Results
+    from llamabuild.types.run import Run, Trial
+    from llamabuild.types.variant import Runtime
+
+FAILURES_UNTIL_DROPPED = 2
+FIRST_TIMEOUT_SECONDS = 900.0
+MIN_TIMEOUT_SECONDS = 60.0
+TIMEOUT_FACTOR = 100.0
+"""A build without SIMD is about 40 times slower; beyond 100 times the baseline it hangs."""
+SPARE_BLOCKS = 0.5
+"""Discarded blocks are made up for, up to this share of the planned ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arms:
+    """What can be run: program and runtime settings of each arm, A′ left out."""
+
+    programs: Mapping[str, Path]
+    runtimes: Mapping[str, Runtime]
+    model: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watcher:
+    """Who is told what happens, and who decides when it is enough."""
+
+    may_stop: Callable[[Sequence[Trial], Sequence[DiscardedBlock]], bool]
+    on_trial: Callable[[Trial, int, int], None] = lambda *_: None
+    """The trial, its number in the block from 1, and the trials of a block."""
+    on_block: Callable[[Sequence[Trial], Sequence[DiscardedBlock], int], None] = lambda *_: None
+    """All trials and discarded blocks so far, and the number of the finished block."""
+    stop_requested: Callable[[], bool] = lambda: False
+
+
+def measure(run: Run, arms: Arms, results: Results, watcher: Watcher) -> bool:
+    """Run blocks until the watcher may stop; True when it is complete, False when stopped.
+
+    Goes on where the store's trials of this run end: same seed, same order.
+    """
+    loop = _Loop(run, arms, results, watcher)
+    planned = run.schedule.warmup_blocks + run.schedule.looks[-1]
+    for block in range(planned + int(SPARE_BLOCKS * planned)):
+        if not loop.run_block(block):
+            return False
+        if block >= run.schedule.warmup_blocks:
+            loop.judge_block(block)
+        watcher.on_block(loop.trials, loop.discarded, block)
+        if watcher.may_stop(loop.trials, loop.discarded):
+            break
+    return True
+
+
+class _Loop:
+    """What is stored of a run, kept alongside while it grows."""
+
+    def __init__(self, run: Run, arms: Arms, results: Results, watcher: Watcher) -> None:
+        self.run = run
+        self.arms = arms
+        self.results = results
+        self.watcher = watcher
+        self.trials = list(results.trials(run.id))
+        self.discarded = list(run.discarded)
+        self.done = {(t.block, t.arm, t.workload) for t in self.trials}
+
+    def run_block(self, block: int) -> bool:
+        """Run what is missing of a block; False when asked to stop."""
+        workloads = {workload.name: workload for workload in self.run.workloads}
+        order = block_order(
+            self.run.schedule.seed, block, [*self.arms.programs, NOISE_ARM], list(workloads)
+        )
+        for position, (arm, workload) in enumerate(order):
+            if (block, arm, workload) in self.done or self.dropped(arm, workload):
+                continue
+            if self.watcher.stop_requested():
+                return False
+            source = self.run.baseline if arm == NOISE_ARM else arm
+            trial = run_trial(
+                self.arms.programs[source],
+                self.arms.model,
+                workloads[workload],
+                self.arms.runtimes[source],
+                arm=arm,
+                block=block,
+                position=position,
+                threads=self.run.threads,
+                timeout_seconds=self.timeout(workload),
+            )
+            self.results.add_trial(self.run.id, trial)
+            self.trials.append(trial)
+            self.done.add((block, arm, workload))
+            self.watcher.on_trial(trial, position + 1, len(order))
+        return True
+
+    def judge_block(self, block: int) -> None:
+        """Discard a block if the machine was disturbed; the same answer after a resume."""
+        if any(gone.block == block for gone in self.discarded):
+            return
+        reason = disturbance([t for t in self.trials if t.block == block])
+        if reason:
+            gone = DiscardedBlock(block=block, reason=reason)
+            self.results.discard_block(self.run.id, gone)
+            self.discarded.append(gone)
+
+    def dropped(self, arm: str, workload: str) -> bool:
+        """An arm that failed every time so far is not asked for ever."""
+        own = [t.status for t in self.trials if (t.arm, t.workload) == (arm, workload)]
+        return len(own) >= FAILURES_UNTIL_DROPPED and "ok" not in own
+
+    def timeout(self, workload: str) -> float:
+        """Seconds after which a trial hangs, judged by how long the baseline takes."""
+        walls = [
+            trial.state.wall_seconds
+            for trial in self.trials
+            if trial.state is not None
+            and trial.status == "ok"
+            and trial.workload == workload
+            and trial.arm in {self.run.baseline, NOISE_ARM}
+        ]
+        if not walls:
+            return FIRST_TIMEOUT_SECONDS
+        return max(MIN_TIMEOUT_SECONDS, TIMEOUT_FACTOR * max(walls))

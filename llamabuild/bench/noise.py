@@ -1,0 +1,45 @@
+"""Was the machine quiet enough? Judged from its own counters, never from the timings."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llamabuild.types.run import Trial
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A share of the block's time above which the block is discarded."""
+
+    field: str
+    share_above: float
+    reason: str
+
+
+@cache
+def rules() -> dict[str, Rule]:
+    """Return the shipped rules by name."""
+    data = Path(__file__).with_name("noise.toml").read_bytes()
+    return msgspec.toml.decode(data, type=dict[str, Rule])
+
+
+def disturbance(trials: Sequence[Trial]) -> str:
+    """Return why a block should be discarded, or the empty string.
+
+    What a machine cannot tell (a field that is None) is not held against it.
+    """
+    states = [trial.state for trial in trials if trial.state is not None]
+    wall_seconds = sum(state.wall_seconds for state in states)
+    if wall_seconds <= 0:
+        return ""
+    for rule in rules().values():
+        share = sum(getattr(state, rule.field) or 0.0 for state in states) / wall_seconds
+        if share > rule.share_above:
+            return rule.reason.format(share=share)
+    return ""

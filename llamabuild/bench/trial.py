@@ -1,0 +1,71 @@
+"""One trial: one fresh process of one arm on one workload, with the machine's state."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from llamabuild.machine.state import StateMeter
+from llamabuild.process import run
+from llamabuild.types.run import Trial
+
+from .llama_bench import BadOutput, bench_argv, read_output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from llamabuild.process import Finished
+    from llamabuild.types.run import Workload
+    from llamabuild.types.variant import Runtime
+
+
+def run_trial(
+    program: Path,
+    model: Path,
+    workload: Workload,
+    runtime: Runtime,
+    *,
+    arm: str,
+    block: int,
+    position: int,
+    threads: int,
+    timeout_seconds: float,
+    execute: Callable[..., Finished] = run,
+) -> Trial:
+    """Run llama-bench once. A crash, a hang or nonsense becomes a trial with its reason."""
+    argv = bench_argv(program, model, workload, runtime, threads)
+    started = datetime.now(UTC)
+    meter = StateMeter()
+    finished = execute(argv, environment=runtime.environment, timeout_seconds=timeout_seconds)
+    state = meter.finish(finished.usage, finished.wall_seconds)
+    status, error = "ok", ""
+    samples: tuple[int, ...] = ()
+    output: dict[str, Any] = {}
+    if finished.timed_out:
+        status, error = "timeout", f"no result within {timeout_seconds:.0f} s"
+    elif not finished.ok:
+        status, error = "crashed", finished.failure()
+    else:
+        try:
+            measured = read_output(finished.stdout, workload)
+        except BadOutput as bad:
+            status, error = "bad output", str(bad)
+        else:
+            samples, output = measured.samples_ns, measured.output
+    # Where the model lies on this machine is nobody's business in a stored run.
+    if "model_filename" in output:
+        output = {**output, "model_filename": model.name}
+    return Trial(
+        block=block,
+        position=position,
+        workload=workload.name,
+        arm=arm,
+        status=status,
+        error=error,
+        started=started.isoformat(timespec="milliseconds"),
+        samples_ns=samples,
+        tokens=workload.tokens,
+        output=output,
+        state=state,
+    )

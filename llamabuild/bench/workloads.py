@@ -1,0 +1,79 @@
+"""Workloads: which there are, and which sizes suit a model."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from llamabuild.errors import BadInput, did_you_mean
+from llamabuild.types.run import Workload
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llamabuild.types.inputs import Model
+
+NAMED = re.compile(r"([a-z]+)(\d*)")
+
+
+class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How llama-bench is asked for a kind of workload."""
+
+    description: str
+    option: str
+    field: str
+
+
+class Size(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Tokens and repetitions for models up to a size."""
+
+    parameters_up_to: int
+    repetitions: int
+    tokens: dict[str, int]
+
+
+class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``workloads.toml``."""
+
+    kinds: dict[str, Kind]
+    sizes: tuple[Size, ...]
+
+
+@cache
+def facts() -> Facts:
+    """Return the shipped facts."""
+    data = Path(__file__).with_name("workloads.toml").read_bytes()
+    return msgspec.toml.decode(data, type=Facts)
+
+
+def choose_workloads(model: Model, names: Sequence[str] = ()) -> tuple[Workload, ...]:
+    """Return the named workloads, by default one of each kind, in sizes that suit the model.
+
+    ``pp`` means the model's own size; ``pp512`` means 512 tokens.
+
+    Raises:
+        BadInput: An unknown kind, or more tokens than the model's context holds.
+    """
+    size = next(s for s in facts().sizes if model.parameters <= s.parameters_up_to)
+    chosen = [_workload(name, size, model) for name in names or facts().kinds]
+    return tuple({workload.name: workload for workload in chosen}.values())
+
+
+def _workload(name: str, size: Size, model: Model) -> Workload:
+    match = NAMED.fullmatch(name)
+    kind = match[1] if match else name
+    if match is None or kind not in facts().kinds:
+        known = facts().kinds
+        message = f"unknown workload '{name}'"
+        remedy = did_you_mean(kind, known) or f"known: {', '.join(known)}, with or without a size"
+        raise BadInput(message, remedy)
+    tokens = int(match[2]) if match[2] else size.tokens[kind]
+    if not 0 < tokens <= model.context_length:
+        message = f"workload '{name}': {tokens} tokens, the model's context is"
+        msg = f"{message} {model.context_length}"
+        raise BadInput(msg)
+    return Workload(name=f"{kind}{tokens}", kind=kind, tokens=tokens, repetitions=size.repetitions)

@@ -1,0 +1,7 @@
+"""Builds: a plan first (pure data), then its execution, then a published, verified folder."""
+
+from .execute import execute_plan
+from .order import BuildEstimate, ordered_plans
+from .plan import make_plan
+
+__all__ = ["BuildEstimate", "execute_plan", "make_plan", "ordered_plans"]

@@ -1,0 +1,179 @@
+"""Run a plan: configure, compile, check, publish. Nothing half-made is ever published."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from datetime import UTC, datetime
+from typing import IO, TYPE_CHECKING
+
+from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks
+from llamabuild.machine.tools import find_tool
+from llamabuild.process import run
+from llamabuild.store.builds import LOG, build_folder, collect, load_build, publish
+from llamabuild.store.locks import named_lock
+from llamabuild.store.paths import cache_dir, state_dir
+from llamabuild.types.build import Build
+
+from .diagnosis import compiler_complaint, unused_variables
+from .switches import HARNESS, switches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from llamabuild.process import Finished
+    from llamabuild.types.build import Plan, Step
+    from llamabuild.types.variant import Variant
+
+NEEDED_BYTES = 1 << 30
+NINJA_STEP = re.compile(r"\[(\d+)/(\d+)\]")
+CACHE_HITS = ("direct_cache_hit", "preprocessed_cache_hit")
+
+
+def execute_plan(
+    plan: Plan,
+    variant: Variant,
+    tree: Path,
+    *,
+    on_step: Callable[[int, int], None] | None = None,
+    on_wait: Callable[[], None] | None = None,
+) -> tuple[Build, bool]:
+    """Return the plan's build and whether it was in the store already.
+
+    Args:
+        plan: What to do.
+        variant: Whose CMake variables must all mean something to the tree.
+        tree: The source tree.
+        on_step: Called with finished and total compile steps as they change.
+        on_wait: Called once if another process is making this very build.
+
+    Raises:
+        BuildFailed: A step failed; the message has the decisive line and the log's place.
+        BadInput: The variant sets a CMake variable that this tree does not know.
+        EnvironmentLacks: Not enough disk space.
+    """
+    with named_lock(f"build-{plan.build_id}", on_wait):
+        if (build := load_build(plan.build_id)) is not None:
+            return build, True
+        _check_space()
+        # One place an id: what a killed process left there is found and removed.
+        workplace = cache_dir("work") / plan.build_id
+        shutil.rmtree(workplace, ignore_errors=True)
+        workplace.mkdir()
+        try:
+            return _build(plan, variant, tree, workplace, on_step), False
+        finally:
+            shutil.rmtree(workplace, ignore_errors=True)
+
+
+def failure_log(plan: Plan) -> Path:
+    """Return where the log of a failed build is kept."""
+    return state_dir("logs") / f"{plan.variant}-{plan.build_id}.log"
+
+
+def _build(
+    plan: Plan,
+    variant: Variant,
+    tree: Path,
+    workplace: Path,
+    on_step: Callable[[int, int], None] | None,
+) -> Build:
+    build_dir, staged = workplace / "build", workplace / "staged"
+    staged.mkdir()
+    started = time.monotonic()
+    cpu_seconds = 0.0
+
+    def report(line: str) -> None:
+        if on_step is not None and (match := NINJA_STEP.match(line)):
+            on_step(int(match[1]), int(match[2]))
+
+    with (staged / LOG).open("wb") as log:
+        for step in plan.steps:
+            finished = _run_step(step, tree, build_dir, log, report)
+            cpu_seconds += finished.usage.ru_utime + finished.usage.ru_stime
+            if not finished.ok:
+                raise _failure(plan, step, finished, staged / LOG)
+            if step.name == "configure" and (complaint := unused_variables(finished, variant)):
+                raise BadInput(*complaint)
+    _take_outputs(plan, build_dir / "bin", staged / "files")
+    files = collect(staged / "files")
+    compiled, hits = _cache_statistics(build_dir / "ccache.log")
+    build = Build(
+        id=plan.build_id,
+        plan=plan,
+        files=files,
+        seconds=time.monotonic() - started,
+        cpu_seconds=cpu_seconds,
+        size_bytes=sum(file.size_bytes for file in files),
+        compiled=compiled,
+        cache_hits=hits,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    publish(build, staged)
+    return build
+
+
+def _run_step(
+    step: Step, tree: Path, build_dir: Path, log: IO[bytes], report: Callable[[str], None]
+) -> Finished:
+    places = {
+        "{source}": str(tree),
+        "{build}": str(build_dir),
+        "{cache}": str(cache_dir()),
+        "{harness}": str(HARNESS),
+    }
+    tools = {f"{{{name}}}": name for name in ("cmake", "ninja", "ccache")}
+    places |= {p: find_tool(t).path for p, t in tools.items() if any(p in a for a in step.argv)}
+
+    def filled(text: str) -> str:
+        for placeholder, path in places.items():
+            text = text.replace(placeholder, path)
+        return text
+
+    argv = [filled(argument) for argument in step.argv]
+    log.write(f"$ {' '.join(argv)}\n".encode())
+    log.flush()
+    environment = {name: filled(value) for name, value in step.environment.items()}
+    # User flags from the environment would get into a build whose id knows nothing of them.
+    cleared = dict.fromkeys(("CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS"), "")
+    return run(argv, environment={**cleared, **environment, "LC_ALL": "C"}, on_line=report, log=log)
+
+
+def _failure(plan: Plan, step: Step, finished: Finished, log: Path) -> BuildFailed:
+    kept = failure_log(plan)
+    shutil.copyfile(log, kept)
+    complaint = compiler_complaint(finished) or finished.failure()
+    message = f"{plan.variant}: {step.name} failed: {complaint}"
+    return BuildFailed(message, f"the whole log is in {kept}")
+
+
+def _take_outputs(plan: Plan, binaries: Path, files: Path) -> None:
+    """Move programs and libraries, links included, out of the build folder."""
+    files.mkdir()
+    wanted = {binaries / name for name in plan.outputs}
+    for pattern in switches().libraries:
+        wanted.update(binaries.glob(pattern))
+    for path in sorted(wanted):
+        if not os.path.lexists(path):
+            message = f"{plan.variant}: the build ended well but made no {path.name}"
+            raise BuildFailed(message)
+        path.rename(files / path.name)
+
+
+def _cache_statistics(log: Path) -> tuple[int, int]:
+    """Count compiler runs and cache answers in ccache's log; (0, -1) without a cache."""
+    if not log.exists():
+        return 0, -1
+    words = log.read_text("utf-8", "replace").split()
+    hits = sum(words.count(word) for word in CACHE_HITS)
+    return hits + words.count("cache_miss"), hits
+
+
+def _check_space() -> None:
+    free = shutil.disk_usage(build_folder("")).free
+    if free < NEEDED_BYTES:
+        message = f"a build needs about 1 GB in {cache_dir()}, {free >> 20} MiB are free"
+        raise EnvironmentLacks(message, "free some space or set LLAMABUILD_CACHE to another disk")

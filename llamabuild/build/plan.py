@@ -1,0 +1,134 @@
+"""From a variant and a source to the exact commands that build it; nothing runs here.
+
+The only programs asked are the compilers, for who they are and what ``native`` means to them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from llamabuild.machine.native_flags import native_resolution
+from llamabuild.machine.tools import find_tool
+from llamabuild.types.build import Plan, Step
+
+from .switches import HARNESS, switches
+
+if TYPE_CHECKING:
+    from llamabuild.types.inputs import Source
+    from llamabuild.types.variant import Variant
+
+FORMAT = 1
+"""Part of every id; raise it when the same inputs come to mean another build."""
+ID_LENGTH = 16
+
+
+def make_plan(variant: Variant, source: Source, *, jobs: int, compiler_cache: bool) -> Plan:
+    """Return the plan that builds ``variant`` from ``source``.
+
+    The id covers everything that decides what comes out: the source's digest, CMake variables,
+    flags, compilers by content, and what ``native`` resolves to on this CPU. The number of jobs
+    and the compiler cache do not change what comes out and are not part of it.
+
+    Raises:
+        EnvironmentLacks: A compiler, CMake or Ninja is missing.
+    """
+    compilers = (
+        find_tool(variant.toolchain.c or "cc", hash_content=True),
+        find_tool(variant.toolchain.cxx or "c++", hash_content=True),
+    )
+    native = native_resolution(compilers[0].path) if uses_native(variant) else ""
+    variables = cmake_variables(variant)
+    unity = switches().unity.get(source.archive_sha256)
+    identity = {
+        "format": FORMAT,
+        "source": source.digest,
+        "variables": sorted(variables.items()),
+        "compilers": [(tool.version, tool.sha256) for tool in compilers],
+        "linker": find_tool("ld").version,
+        "native": native,
+        "targets": switches().targets,
+        "unity": unity.exclude if unity else None,
+        "harness": hashlib.sha256(HARNESS.read_bytes()).hexdigest(),
+    }
+    build_id = hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:ID_LENGTH]
+    configure = [
+        "{cmake}",
+        *("-S", "{source}", "-B", "{build}", "-G", "Ninja"),
+        "-DCMAKE_MAKE_PROGRAM={ninja}",
+        *_compiler_arguments(variant),
+        *(f"-D{name}={value}" for name, value in sorted(variables.items())),
+        "-DCMAKE_PROJECT_INCLUDE={harness}",
+    ]
+    if unity is not None:
+        configure.append(f"-DLLAMABUILD_UNITY_EXCLUDE={';'.join(unity.exclude)}")
+    environment: dict[str, str] = {}
+    if compiler_cache:
+        configure += [f"-DCMAKE_{language}_COMPILER_LAUNCHER={{ccache}}" for language in _LANGUAGES]
+        environment = {
+            **switches().environment["ccache"],
+            "CCACHE_DIR": "{cache}/ccache",
+            "CCACHE_BASEDIR": "{cache}",
+            "CCACHE_STATSLOG": "{build}/ccache.log",
+        }
+    compile_ = ["{cmake}", "--build", "{build}", "--parallel", str(jobs)]
+    return Plan(
+        build_id=build_id,
+        variant=variant.name,
+        source_digest=source.digest,
+        steps=(
+            Step(name="configure", argv=tuple(configure), environment=environment),
+            Step(
+                name="compile",
+                argv=(*compile_, "--target", *switches().targets),
+                environment=environment,
+            ),
+        ),
+        compilers=tuple(msgspec.structs.replace(tool, path="") for tool in compilers),
+        native_resolution=native,
+        outputs=switches().targets,
+    )
+
+
+_LANGUAGES = ("C", "CXX")
+
+
+def uses_native(variant: Variant) -> bool:
+    """Tell whether the machine code depends on the CPU that compiles; ggml's default is yes."""
+    flags = (*variant.flags.c, *variant.flags.cxx, *variant.flags.link)
+    return variant.cmake.get("GGML_NATIVE", "ON") == "ON" or any("=native" in f for f in flags)
+
+
+def cmake_variables(variant: Variant) -> dict[str, str]:
+    """Return all cache variables: the common ones, the variant's, and its flags."""
+    flags = {
+        "CMAKE_C_FLAGS": variant.flags.c,
+        "CMAKE_CXX_FLAGS": variant.flags.cxx,
+        "CMAKE_EXE_LINKER_FLAGS": variant.flags.link,
+        "CMAKE_SHARED_LINKER_FLAGS": variant.flags.link,
+    }
+    joined = {name: " ".join(values) for name, values in flags.items() if values}
+    return {**switches().cmake, **variant.cmake, **joined}
+
+
+def reproduction(variant: Variant) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the CMake commands that make the same ggml and libllama without this program."""
+    variables = {n: v for n, v in cmake_variables(variant).items() if n != "GGML_CCACHE"}
+    configure = (
+        *("cmake", "-S", "llama.cpp", "-B", f"build-{variant.name}", "-G", "Ninja"),
+        *_compiler_arguments(variant),
+        *(f"-D{name}={value}" for name, value in sorted(variables.items())),
+    )
+    build = ("cmake", "--build", f"build-{variant.name}", "--target", *switches().targets)
+    return configure, build
+
+
+def _compiler_arguments(variant: Variant) -> list[str]:
+    named = (variant.toolchain.c, variant.toolchain.cxx)
+    return [
+        f"-DCMAKE_{language}_COMPILER={name}"
+        for language, name in zip(_LANGUAGES, named, strict=True)
+        if name
+    ]

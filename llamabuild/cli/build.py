@@ -1,0 +1,120 @@
+"""``plan`` and ``build``: what would be built, and building it."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from llamabuild.errors import BuildFailed
+
+from . import options
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from llamabuild.pipeline import Request
+    from llamabuild.types.run import Arm
+
+
+@click.command("plan")
+@options.names
+@options.source
+@options.variants_dir
+@options.as_json
+def plan(
+    *, names: tuple[str, ...], source: str | None, variants_dirs: tuple[Path, ...], as_json: bool
+) -> None:
+    """Show what would be built, with every command and how long it would take."""
+    from llamabuild.pipeline import Request  # noqa: PLC0415
+
+    folders = options.folders(variants_dirs)
+    print_plan(Request(names=names, source=source, variants_dirs=folders), as_json=as_json)
+
+
+@click.command("build")
+@options.names
+@options.source
+@options.variants_dir
+@options.as_json
+def build(
+    *, names: tuple[str, ...], source: str | None, variants_dirs: tuple[Path, ...], as_json: bool
+) -> None:
+    """Build variants, by default all that this machine can run, and stop there."""
+    from llamabuild.pipeline import Request  # noqa: PLC0415
+    from llamabuild.pipeline.builds import build_variants  # noqa: PLC0415
+
+    from .live import observer  # noqa: PLC0415
+    from .tables import print_table  # noqa: PLC0415
+
+    request = Request(names=names, source=source, variants_dirs=options.folders(variants_dirs))
+    with observer() as watching:
+        arms = build_variants(request, watching)
+    rows = [_row(arm) for arm in arms]
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode({"builds": rows})).decode())
+    else:
+        print_table(
+            ("variant", "build", "seconds", "CPU seconds", "compiled", "MB", "status"),
+            [tuple(str(value) for value in row.values()) for row in rows],
+        )
+    failed = [arm.name for arm in arms if arm.status == "build failed"]
+    if failed:
+        message = f"{len(failed)} of {len(arms)} variants could not be built: {', '.join(failed)}"
+        raise BuildFailed(message)
+
+
+def print_plan(request: Request, *, as_json: bool) -> None:
+    """Print the plan of a request to stdout."""
+    from llamabuild.pipeline.builds import plan_variants  # noqa: PLC0415
+
+    from .live import observer  # noqa: PLC0415
+    from .tables import print_table  # noqa: PLC0415
+
+    with observer() as watching:
+        estimates, left_out = plan_variants(request, watching)
+    if as_json:
+        document = {
+            "builds": msgspec.to_builtins(estimates),
+            "unsupported": [{"name": arm.name, "reason": arm.reason} for arm in left_out],
+            "estimated_seconds": sum(e.seconds for e in estimates),
+        }
+        click.echo(msgspec.json.format(msgspec.json.encode(document)).decode())
+        return
+    print_table(
+        ("variant", "build id", "compiles", "about"),
+        [
+            (
+                e.plan.variant,
+                e.plan.build_id,
+                e.compiles,
+                f"{e.seconds:.0f} s" if e.seconds else "in the store",
+            )
+            for e in estimates
+        ],
+    )
+    for estimate in estimates:
+        if estimate.seconds:
+            click.echo(f"{estimate.plan.variant}:")
+            for step in estimate.plan.steps:
+                click.echo(f"  {shlex.join(step.argv)}")
+    for arm in left_out:
+        click.echo(f"left out: {arm.name} ({arm.reason})")
+    click.echo(f"about {sum(e.seconds for e in estimates) / 60:.0f} minutes in all")
+
+
+def _row(arm: Arm) -> dict[str, str | float | int]:
+    made = arm.build
+    return {
+        "variant": arm.name,
+        "build": made.id if made else "",
+        "seconds": round(made.seconds, 1) if made else 0,
+        "cpu_seconds": round(made.cpu_seconds, 1) if made else 0,
+        "compiled": made.compiled - max(made.cache_hits, 0) if made else 0,
+        "megabytes": round(made.size_bytes / 1e6, 1) if made else 0,
+        "status": ("in the store" if arm.build_cached else "built")
+        if made
+        else f"{arm.status}: {arm.reason}",
+    }

@@ -1,0 +1,177 @@
+"""What a person sees while the main job works: a live display, or plain lines off a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from llamabuild.pipeline.observer import Observer
+
+from .live_table import ratio_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import RenderableType
+
+    from llamabuild.build import BuildEstimate
+    from llamabuild.types.comparison import ComparisonSet
+    from llamabuild.types.run import Arm, Run, Trial
+
+PLAIN_INTERVAL_SECONDS = 15.0
+
+
+@contextmanager
+def observer() -> Iterator[Narrator]:
+    """Yield the observer that suits stderr."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield Narrator(console, None)
+        return
+    with Live(console=console, refresh_per_second=4, transient=True) as live:
+        yield Narrator(console, live)
+
+
+class Narrator(Observer):
+    """Tells the story: lines that stay, and below them what is going on right now."""
+
+    def __init__(self, console: Console, live: Live | None) -> None:
+        self._console = console
+        self._live = live
+        self._doing = ""
+        self._started = time.monotonic()
+        self._began = time.monotonic()
+        self._last_plain = 0.0
+        self._remaining_seconds = 0.0
+        self._estimate_seconds = 0.0
+        self._table: RenderableType = Text("")
+        self._blocks_seconds: list[float] = []
+        self._looks: tuple[int, ...] = ()
+        self._warmup = 0
+
+    def note(self, message: str) -> None:
+        """Print a line that stays."""
+        self._console.print(Text(f"[{clock(time.monotonic() - self._began)}] {message}"))
+
+    def planned(self, estimates: Sequence[BuildEstimate]) -> None:
+        """Say how much there is to build."""
+        todo = [e for e in estimates if e.seconds]
+        self._remaining_seconds = sum(e.seconds for e in todo)
+        if todo:
+            about = clock(self._remaining_seconds)
+            self.note(f"{len(todo)} of {len(estimates)} variants to build, about {about}")
+
+    def build_started(self, number: int, total: int, estimate: BuildEstimate) -> None:
+        """Show which build this is."""
+        self._doing = f"build {number}/{total}: {estimate.plan.variant} ({estimate.compiles})"
+        self._started = time.monotonic()
+        self._remaining_seconds -= estimate.seconds
+        self._estimate_seconds = estimate.seconds
+        self.note(self._doing)
+
+    def build_step(self, done: int, total: int) -> None:
+        """Show the compiler's progress and when all builds will be done."""
+        elapsed = time.monotonic() - self._started
+        left = elapsed / done * (total - done) if done > 3 else self._estimate_seconds  # noqa: PLR2004
+        self._show(
+            f"{self._doing}: step {done}/{total}, {clock(elapsed)} elapsed, "
+            f"about {clock(left + max(self._remaining_seconds, 0))} left for all builds"
+        )
+
+    def build_finished(self, arm: Arm) -> None:
+        """Say how it ended."""
+        if arm.build is None:
+            self.note(f"{arm.name}: {arm.reason}")
+        elif not arm.build_cached:
+            compiled = arm.build.compiled - max(arm.build.cache_hits, 0)
+            size = arm.build.size_bytes / 1e6
+            self.note(
+                f"{arm.name}: built in {clock(arm.build.seconds)}, "
+                f"{compiled} files compiled, {size:.1f} MB"
+            )
+
+    def inspected(self, arm: Arm) -> None:
+        """Say what the machine code holds."""
+        highest = ", ".join(sorted({i.highest for i in arm.inspections}))
+        broken = [e.reason for e in arm.expectations if not e.passed]
+        verdict = f"NOT as promised: {broken[0]}" if broken else "as promised"
+        self.note(f"{arm.name}: highest SIMD {highest}, {verdict if arm.expectations else 'read'}")
+
+    def checked(self, arm: Arm) -> None:
+        """Say whether it computes the same."""
+        found = arm.equivalence
+        if found.mean_kl_divergence is not None and found.verdict == "same":
+            self.note(
+                f"{arm.name}: same output (KL divergence {found.mean_kl_divergence:.1e}, "
+                f"top token {found.top_token_agreement or 0:.1%})"
+            )
+        elif found.verdict != "baseline":
+            self.note(f"{arm.name}: {arm.reason}")
+
+    def measuring(self, run: Run, stored: int) -> None:
+        """Say how the measurement is laid out."""
+        self._started = time.monotonic()
+        self._looks, self._warmup = run.schedule.looks, run.schedule.warmup_blocks
+        names = ", ".join(w.name for w in run.workloads)
+        looks = " or ".join(str(look) for look in run.schedule.looks)
+        more = f", {stored} trials are stored already" if stored else ""
+        self.note(
+            f"measuring {names} with {run.threads} threads: {looks} blocks in random order, "
+            f"seed {run.schedule.seed}{more}"
+        )
+
+    def trial(self, trial: Trial, number: int, total: int) -> None:
+        """Show the progress inside the block."""
+        if trial.status != "ok":
+            self.note(f"{trial.arm} {trial.workload}: {trial.status}: {trial.error}")
+        self._show(
+            f"block {trial.block + 1}, trial {number}/{total}, "
+            f"{clock(time.monotonic() - self._started)} elapsed{self._eta()}"
+        )
+
+    def block(self, comparisons: ComparisonSet, block: int, discarded: str) -> None:
+        """Show ratios and intervals as they stand."""
+        self._blocks_seconds.append(time.monotonic())
+        if discarded:
+            self.note(f"block {block + 1} does not count: {discarded}")
+        self._table = ratio_table(comparisons)
+        if self._live is None and comparisons.blocks:
+            self._show(f"{comparisons.blocks} blocks counted{self._eta()}")
+
+    def stopping(self) -> None:
+        """Confirm the first Ctrl-C."""
+        self.note("stopping when this step is done; Ctrl-C again stops now")
+
+    def finished(self, run: Run) -> None:
+        """Say that it is over."""
+        self.note(f"run {run.id} is {run.status}")
+
+    def _eta(self) -> str:
+        """Time until the next look, from the blocks so far."""
+        done = len(self._blocks_seconds)
+        if not done:
+            return ""
+        each = (self._blocks_seconds[-1] - self._started) / done
+        ahead = [look + self._warmup - done for look in self._looks]
+        left = next((n for n in ahead if n > 0), 0)
+        return f", about {clock(each * left)} to the next look" if left else ""
+
+    def _show(self, status: str) -> None:
+        if self._live is not None:
+            self._live.update(Group(self._table, Text(status)))
+        elif time.monotonic() - self._last_plain > PLAIN_INTERVAL_SECONDS:
+            self._last_plain = time.monotonic()
+            self.note(status)
+            sys.stderr.flush()
+
+
+def clock(seconds: float) -> str:
+    """Format a duration as minutes and seconds."""
+    minutes, rest = divmod(round(max(seconds, 0)), 60)
+    return f"{minutes}:{rest:02d}"

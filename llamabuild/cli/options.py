@@ -1,0 +1,82 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+names = click.argument("names", nargs=-1, metavar="[VARIANT]...")
+source = click.option(
+    "--source",
+    metavar="SPEC",
+    help="llama.cpp tree: pypi:NAME==VERSION, git:URL@REF or path:DIR.",
+)
+variants_dir = click.option(
+    "--variants-dir",
+    "variants_dirs",
+    multiple=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of your own variant files  [default: ./variants if it exists]",
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object to stdout.")
+
+
+def folders(variants_dirs: tuple[Path, ...]) -> tuple[Path, ...] | None:
+    """None when no folder was named, so that the default applies."""
+    return variants_dirs or None
+
+
+def measuring(function: F) -> F:
+    """Add the options of a measurement."""
+    for decorator in reversed(
+        [
+            names,
+            click.option(
+                "--model", metavar="SPEC", help="Path, hf:REPO/FILE, or synthetic:PRESET[:QUANT]."
+            ),
+            source,
+            click.option(
+                "--baseline", metavar="VARIANT", help="What ratios refer to  [default: avx2]"
+            ),
+            click.option("--workloads", metavar="LIST", help="Such as pp,tg or pp512,tg64."),
+            click.option(
+                "--threads",
+                type=click.IntRange(1, 4096),
+                help="[default: physical cores within quota and affinity]",
+            ),
+            click.option(
+                "--blocks",
+                type=click.IntRange(1, 10_000),
+                help="Exactly this many blocks  [default: stop at 12, 18 or 24]",
+            ),
+            click.option(
+                "--quick", is_flag=True, help="3 blocks: shows that all works, proves little."
+            ),
+            click.option(
+                "--seed",
+                type=click.IntRange(0, 2**32 - 1),
+                help="Of the blocks' order  [default: random]",
+            ),
+            click.option(
+                "--resume", metavar="RUN", help="Go on with an interrupted run ('latest' works)."
+            ),
+            variants_dir,
+            click.option(
+                "--output",
+                type=click.Path(path_type=Path, file_okay=False),
+                default=Path("llamabuild-report"),
+                show_default=True,
+                help="Where the report goes.",
+            ),
+            as_json,
+        ]
+    ):
+        function = decorator(function)
+    return function

@@ -1,0 +1,89 @@
+"""``variants`` and ``bench``: the main job."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from llamabuild.errors import Inconclusive
+
+from . import options
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from llamabuild.pipeline import Request
+    from llamabuild.types.comparison import ComparisonSet
+    from llamabuild.types.run import Run
+
+
+@click.command("variants")
+@options.measuring
+@click.option("--dry-run", is_flag=True, help="Show the plan and estimated times, build nothing.")
+def variants(*, dry_run: bool, output: Path, as_json: bool, **wishes: Any) -> None:  # noqa: ANN401
+    """Build, inspect, check and benchmark variants of llama.cpp side by side.
+
+    Without names, all variants that this machine can run take part. Every variant is built
+    once; a second call builds nothing. The report is written to a folder.
+    """
+    request = _request(build_missing=True, **wishes)
+    if dry_run:
+        from .build import print_plan  # noqa: PLC0415
+
+        print_plan(request, as_json=as_json)
+    else:
+        _run(request, output, as_json=as_json)
+
+
+@click.command("bench")
+@options.measuring
+def bench(*, output: Path, as_json: bool, **wishes: Any) -> None:  # noqa: ANN401
+    """Measure variants that are already built; others become rows that say so."""
+    _run(_request(build_missing=False, **wishes), output, as_json=as_json)
+
+
+def _request(*, workloads: str | None, variants_dirs: tuple[Path, ...], **rest: Any) -> Request:  # noqa: ANN401
+    from llamabuild.pipeline import Request  # noqa: PLC0415
+
+    return Request(
+        workloads=tuple(name for name in (workloads or "").split(",") if name),
+        variants_dirs=options.folders(variants_dirs),
+        command=("python", "-m", "llamabuild", *sys.argv[1:]),
+        **rest,
+    )
+
+
+def _run(request: Request, output: Path, *, as_json: bool) -> None:
+    from llamabuild.compare import compare_run  # noqa: PLC0415
+    from llamabuild.pipeline import run_variants  # noqa: PLC0415
+    from llamabuild.report import render, write_report  # noqa: PLC0415
+    from llamabuild.store.results import Results  # noqa: PLC0415
+
+    from .live import observer  # noqa: PLC0415
+
+    with observer() as watching:
+        run = run_variants(request, watching)
+    with Results.open() as results:
+        comparisons = compare_run(run, results.trials(run.id))
+    page = write_report(run.id, output / run.id)
+    click.echo(render(run.id, "json" if as_json else "text"), nl=False)
+    click.echo(f"report: {page}", err=True)
+    again = f"python -m llamabuild report {shlex.quote(run.id)}"
+    click.echo(f"run:    {run.id} (again: {again})", err=True)
+    _exit(run, comparisons)
+
+
+def _exit(run: Run, comparisons: ComparisonSet) -> None:
+    """The exit code of a finished run: what a script must know, worst first."""
+    if any(arm.status == "build failed" for arm in run.arms):
+        raise click.exceptions.Exit(4)
+    failed = any(not e.passed for arm in run.arms for e in arm.expectations)
+    if failed or any(arm.status in {"wrong output", "bench failed"} for arm in run.arms):
+        raise click.exceptions.Exit(1)
+    noisy = [item.workload for item in comparisons.noise if not item.usable]
+    if noisy:
+        message = f"the copy of the baseline differs from the baseline on {', '.join(noisy)}"
+        raise Inconclusive(message, "the machine was too noisy to trust this run; run it again")

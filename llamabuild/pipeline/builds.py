@@ -1,0 +1,47 @@
+"""Planning and building on their own, without measuring."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llamabuild.interrupts import graceful_interrupts
+from llamabuild.machine.detect import detect_machine
+from llamabuild.source import resolve_source
+from llamabuild.variants import load_catalogue
+
+from .choose import choose_arms
+from .inputs import default_source
+from .make import Maker
+
+if TYPE_CHECKING:
+    from llamabuild.build import BuildEstimate
+    from llamabuild.types.run import Arm
+
+    from .observer import Observer
+    from .request import Request
+
+
+def plan_variants(
+    request: Request, observer: Observer
+) -> tuple[tuple[BuildEstimate, ...], tuple[Arm, ...]]:
+    """Return what would be built, and the arms that cannot run here."""
+    maker, arms = _prepared(request, observer)
+    variants = [arm.variant for arm in arms if arm.status == "pending" and arm.variant]
+    left_out = tuple(arm for arm in arms if arm.status != "pending")
+    return maker.estimates(variants), left_out
+
+
+def build_variants(request: Request, observer: Observer) -> tuple[Arm, ...]:
+    """Build the named variants, by default all that this machine can run."""
+    maker, arms = _prepared(request, observer)
+    with graceful_interrupts(observer.stopping) as interrupts:
+        return maker.make_all(arms, interrupts, build_missing=True)
+
+
+def _prepared(request: Request, observer: Observer) -> tuple[Maker, tuple[Arm, ...]]:
+    machine = detect_machine()
+    catalogue = load_catalogue(default_source(request.source), request.variants_dirs)
+    baseline, arms = choose_arms(catalogue, machine.cpu, request.names, request.baseline)
+    wanted = tuple(arm for arm in arms if not request.names or arm.name in request.names)
+    source = resolve_source(catalogue.get(baseline).source, on_progress=observer.note)
+    return Maker(source, machine.usable_threads, observer), wanted

@@ -1,0 +1,90 @@
+"""Compare every arm's output with the baseline's, once per pair of builds and model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from llamabuild.bench.equivalence import (
+    Setting,
+    check_equivalence,
+    memory_key,
+    remember,
+    remembered,
+    write_reference,
+)
+from llamabuild.store.builds import files_folder
+from llamabuild.store.paths import scratch_dir
+from llamabuild.types.run import Equivalence
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llamabuild.types.inputs import Model
+    from llamabuild.types.run import Arm
+
+    from .observer import Observer
+
+PROGRAM = "llama-perplexity"
+
+
+def check_all(
+    arms: Sequence[Arm], baseline: str, model: Model, threads: int, observer: Observer
+) -> tuple[Arm, ...]:
+    """Return the arms with their equivalence; those that compute something else are not ready.
+
+    Raises:
+        BuildFailed: The baseline cannot compute the reference.
+    """
+    by_name = {arm.name: arm for arm in arms}
+    reference_arm = by_name[baseline]
+    checked: dict[str, Arm] = {}
+    with scratch_dir("equivalence-") as folder:
+        setting = Setting(
+            model=Path(model.path), reference=Path(folder) / "reference", threads=threads
+        )
+        for arm in arms:
+            if arm.build is None or arm.status != "pending":
+                checked[arm.name] = arm
+                continue
+            equivalence = _check(arm, reference_arm, model, setting)
+            wrong = equivalence.verdict == "different"
+            checked[arm.name] = msgspec.structs.replace(
+                arm,
+                status="wrong output" if wrong else "ready",
+                reason=f"output differs from {baseline}'s: {equivalence.reason}" if wrong else "",
+                equivalence=equivalence,
+            )
+            observer.checked(checked[arm.name])
+    return tuple(checked.values())
+
+
+def _check(arm: Arm, baseline: Arm, model: Model, setting: Setting) -> Equivalence:
+    assert arm.build is not None
+    assert arm.variant is not None
+    assert baseline.build is not None
+    assert baseline.variant is not None
+    if arm.name == baseline.name:
+        return Equivalence(verdict="baseline", mean_kl_divergence=0.0, top_token_agreement=1.0)
+    key = memory_key(
+        build=arm.build.id,
+        baseline=baseline.build.id,
+        model_sha256=model.sha256,
+        threads=setting.threads,
+        environment=arm.variant.runtime.environment,
+    )
+    if (known := remembered(key)) is not None:
+        return known
+    if not setting.reference.exists():
+        write_reference(
+            files_folder(baseline.build.id) / PROGRAM,
+            baseline.variant.runtime.environment,
+            setting,
+        )
+    found = check_equivalence(
+        files_folder(arm.build.id) / PROGRAM, arm.variant.runtime.environment, setting
+    )
+    remember(key, found)
+    return found

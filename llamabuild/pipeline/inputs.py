@@ -1,0 +1,70 @@
+"""Source, model and tools of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llamabuild.build import execute_plan
+from llamabuild.errors import BuildFailed, EnvironmentLacks
+from llamabuild.machine.tools import find_tool
+from llamabuild.model import resolve_model
+from llamabuild.process import run
+from llamabuild.source.pins import load_pins
+from llamabuild.store.builds import files_folder
+
+if TYPE_CHECKING:
+    from llamabuild.types.inputs import Model, Source
+    from llamabuild.types.machine import Tool
+    from llamabuild.types.variant import Variant
+
+    from .make import Maker
+    from .observer import Observer
+
+TOOLS = ("cc", "c++", "ld", "cmake", "ninja", "objdump", "ccache")
+QUANTIZE = "llama-quantize"
+
+
+def default_source(spec: str | None) -> str:
+    """Return the source of variants that name none."""
+    return spec or load_pins().default
+
+
+def run_tools() -> tuple[Tool, ...]:
+    """Return the tools whose versions belong to a run's record; absent ones are left out."""
+    found = []
+    for name in TOOLS:
+        try:
+            found.append(find_tool(name))
+        except EnvironmentLacks:
+            continue
+    return tuple(found)
+
+
+def run_model(
+    spec: str | None, source: Source, baseline: Variant, maker: Maker, observer: Observer
+) -> Model:
+    """Resolve the model; a synthetic one is quantized by the baseline's own llama-quantize.
+
+    Raises:
+        LlamabuildError: As :func:`llamabuild.model.resolve_model`, or the baseline's build.
+    """
+
+    def quantize(full: Path, target: Path, kind: str) -> None:
+        observer.note(f"building '{baseline.name}' first: its llama-quantize makes the model")
+        build, _ = execute_plan(
+            maker.plan(baseline), baseline, Path(source.tree), on_step=observer.build_step
+        )
+        observer.note(f"quantizing to {kind}")
+        program = files_folder(build.id) / QUANTIZE
+        finished = run([program, full, target, kind])
+        if not finished.ok:
+            message = f"llama-quantize {finished.failure()}"
+            raise BuildFailed(message)
+
+    return resolve_model(
+        spec,
+        quantize=quantize,
+        vocabulary_tree=Path(source.tree),
+        on_progress=observer.note,
+    )

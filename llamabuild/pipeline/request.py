@@ -1,0 +1,31 @@
+"""What the user asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """All wishes; what is None or empty is chosen to suit the machine and the model."""
+
+    names: tuple[str, ...] = ()
+    baseline: str | None = None
+    source: str | None = None
+    model: str | None = None
+    workloads: tuple[str, ...] = ()
+    threads: int | None = None
+    blocks: int | None = None
+    quick: bool = False
+    seed: int | None = None
+    variants_dirs: tuple[Path, ...] | None = None
+    build_missing: bool = True
+    """False: an arm that was not built becomes a row that says so."""
+    resume: str | None = None
+    """Go on with this run; everything else is taken from it."""
+    command: tuple[str, ...] = ()
+    """As it was typed, for the record."""

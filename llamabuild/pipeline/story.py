@@ -1,0 +1,217 @@
+"""``variants`` from beginning to end."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from llamabuild import __version__
+from llamabuild.bench import Arms, Watcher, choose_workloads, measure, standard_schedule
+from llamabuild.compare import compare_run, may_stop
+from llamabuild.errors import BadInput, BuildFailed, Interrupted
+from llamabuild.interrupts import graceful_interrupts
+from llamabuild.machine.detect import detect_machine
+from llamabuild.source import resolve_source
+from llamabuild.store.builds import files_folder
+from llamabuild.store.locks import measurement_lock
+from llamabuild.store.results import Results
+from llamabuild.types.run import Run
+from llamabuild.variants import load_catalogue
+
+from .check import check_all
+from .choose import choose_arms
+from .inputs import default_source, run_model, run_tools
+from .make import Maker
+from .prove import prove
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llamabuild.interrupts import Interrupts
+    from llamabuild.types.run import Arm, DiscardedBlock, Trial
+
+    from .observer import Observer
+    from .request import Request
+
+BENCH = "llama-bench"
+
+
+def run_variants(request: Request, observer: Observer) -> Run:
+    """Build, inspect, check and measure; return the stored run.
+
+    Raises:
+        LlamabuildError: Bad input, a missing tool, a baseline that cannot be built, another
+            measurement on this machine, or Ctrl-C; what was finished until then is stored.
+    """
+    with (
+        measurement_lock(),
+        Results.open() as results,
+        graceful_interrupts(observer.stopping) as interrupts,
+    ):
+        _settle_abandoned(results, keep=request.resume)
+        run, maker = (
+            _resumed(request.resume, results, observer)
+            if request.resume
+            else _begun(request, results, observer)
+        )
+        try:
+            arms = maker.make_all(
+                [_pending_again(arm) for arm in run.arms],
+                interrupts,
+                build_missing=request.build_missing,
+            )
+            run = _proved(_stored(_with_arms(run, arms), results), results, observer)
+            complete = _measure(run, results, observer, interrupts)
+        except BaseException as error:
+            interrupted = isinstance(error, KeyboardInterrupt | Interrupted)
+            _close(run, results, "interrupted" if interrupted else "failed")
+            raise
+        run = _close(run, results, "done" if complete else "interrupted")
+        observer.finished(run)
+    if not complete:
+        message = f"run {run.id} is stored up to its last trial"
+        raise Interrupted(message, f"'python -m llamabuild variants --resume {run.id}' goes on")
+    return run
+
+
+def _begun(request: Request, results: Results, observer: Observer) -> tuple[Run, Maker]:
+    """Resolve all inputs and store the new run, before anything takes long."""
+    machine = detect_machine()
+    catalogue = load_catalogue(default_source(request.source), request.variants_dirs)
+    baseline, arms = choose_arms(catalogue, machine.cpu, request.names, request.baseline)
+    threads = request.threads or machine.usable_threads
+    schedule = standard_schedule(
+        secrets.randbits(32) if request.seed is None else request.seed,
+        request.blocks,
+        quick=request.quick,
+    )
+    if len({arm.variant.source for arm in arms if arm.variant}) > 1:
+        message = "the variants come from different sources"
+        raise BadInput(message, "name the variants of one source, or give --source")
+    source = resolve_source(catalogue.get(baseline).source, on_progress=observer.note)
+    maker = Maker(source, machine.usable_threads, observer)
+    model = run_model(request.model, source, catalogue.get(baseline), maker, observer)
+    started = datetime.now(UTC)
+    run = Run(
+        id=f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        started=started.isoformat(timespec="seconds"),
+        finished="",
+        status="running",
+        command=request.command,
+        version=__version__,
+        machine=machine,
+        tools=run_tools(),
+        source=source,
+        model=model,
+        baseline=baseline,
+        threads=threads,
+        schedule=schedule,
+        workloads=choose_workloads(model, request.workloads),
+        arms=arms,
+    )
+    results.save_run(run)
+    return run, maker
+
+
+def _resumed(run_id: str, results: Results, observer: Observer) -> tuple[Run, Maker]:
+    """Take a stored run up again, on the machine that it belongs to."""
+    run = results.run(run_id)
+    machine = detect_machine()
+    if run.status == "done":
+        message = f"run {run.id} is complete"
+        raise BadInput(message, f"'python -m llamabuild report {run.id}' shows it")
+    if machine.fingerprint != run.machine.fingerprint:
+        message = f"run {run.id} was begun on another machine ({run.machine.cpu.brand})"
+        raise BadInput(message, "trials of two machines cannot be compared; begin a new run")
+    source = resolve_source(run.source.spec, on_progress=observer.note)
+    if source.digest != run.source.digest:
+        message = f"the source {run.source.spec} has changed since run {run.id} was begun"
+        raise BadInput(message, "begin a new run")
+    run = msgspec.structs.replace(run, status="running", finished="", source=source)
+    results.save_run(run)
+    return run, Maker(source, machine.usable_threads, observer)
+
+
+def _proved(run: Run, results: Results, observer: Observer) -> Run:
+    """Inspect and check every built arm: to ``ready``, or to the reason why it is not."""
+    baseline = next(arm for arm in run.arms if arm.name == run.baseline)
+    if baseline.build is None:
+        raise BuildFailed(baseline.reason or f"the baseline '{run.baseline}' was not built")
+    proved = []
+    for arm in run.arms:
+        proved.append(arm if arm.inspections else prove(arm, run.machine.cpu))
+        if proved[-1].inspections:
+            observer.inspected(proved[-1])
+    run = _stored(_with_arms(run, proved), results)
+    checked = check_all(run.arms, run.baseline, run.model, run.threads, observer)
+    return _stored(_with_arms(run, checked), results)
+
+
+def _with_arms(run: Run, arms: Sequence[Arm]) -> Run:
+    return msgspec.structs.replace(run, arms=tuple(arms))
+
+
+def _pending_again(arm: Arm) -> Arm:
+    return msgspec.structs.replace(arm, status="pending") if arm.status == "ready" else arm
+
+
+def _measure(run: Run, results: Results, observer: Observer, interrupts: Interrupts) -> bool:
+    """Run blocks until the comparison is decided; False when someone asked to stop."""
+    ready = [arm for arm in run.arms if arm.status == "ready" and arm.build and arm.variant]
+    observer.measuring(run, len(results.trials(run.id)))
+
+    def now(gone: Sequence[DiscardedBlock]) -> Run:
+        return msgspec.structs.replace(run, discarded=tuple(gone))
+
+    def on_block(trials: Sequence[Trial], gone: Sequence[DiscardedBlock], block: int) -> None:
+        reasons = {item.block: item.reason for item in gone}
+        observer.block(compare_run(now(gone), trials), block, reasons.get(block, ""))
+
+    return measure(
+        run,
+        Arms(
+            programs={arm.name: files_folder(arm.build.id) / BENCH for arm in ready if arm.build},
+            runtimes={arm.name: arm.variant.runtime for arm in ready if arm.variant},
+            model=Path(run.model.path),
+        ),
+        results,
+        Watcher(
+            may_stop=lambda trials, gone: may_stop(now(gone), trials),
+            on_trial=observer.trial,
+            on_block=on_block,
+            stop_requested=lambda: interrupts.requested,
+        ),
+    )
+
+
+def _close(run: Run, results: Results, status: str) -> Run:
+    """Store how the run ended; arms whose every trial failed say so."""
+    trials = results.trials(run.id)
+    arms = []
+    for arm in run.arms:
+        own = [trial for trial in trials if trial.arm == arm.name]
+        if arm.status == "ready" and own and all(trial.status != "ok" for trial in own):
+            reason = f"llama-bench {own[-1].status}: {own[-1].error}"
+            arms.append(msgspec.structs.replace(arm, status="bench failed", reason=reason))
+        else:
+            arms.append(arm)
+    finished = datetime.now(UTC).isoformat(timespec="seconds")
+    return _stored(
+        msgspec.structs.replace(run, arms=tuple(arms), status=status, finished=finished), results
+    )
+
+
+def _settle_abandoned(results: Results, keep: str | None) -> None:
+    """Runs that still say ``running`` were killed: whoever runs now holds the machine's lock."""
+    for run in results.runs():
+        if run.status == "running" and run.id != keep:
+            _stored(msgspec.structs.replace(run, status="interrupted"), results)
+
+
+def _stored(run: Run, results: Results) -> Run:
+    results.save_run(run)
+    return results.run(run.id)

@@ -1,0 +1,217 @@
+"""The results database: runs, their arms, and every trial, one transaction each.
+
+SQLite in the state folder. A trial is on disk before the next one starts, so that nothing but
+the trial in flight can be lost; the primary key keeps a resumed run from storing one twice.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import msgspec
+
+from llamabuild.errors import BadInput, EnvironmentLacks
+from llamabuild.types.machine import MachineState
+from llamabuild.types.run import Arm, DiscardedBlock, Run, Trial
+
+from .paths import state_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 30.0
+
+T = TypeVar("T")
+
+
+class Results:
+    """An open results database; use it as a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with self._named_errors():
+            self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+            self._db.execute("PRAGMA foreign_keys = ON")
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._prepare()
+
+    @classmethod
+    def open(cls, path: Path | None = None) -> Self:
+        """Open the database, by default the one in the state folder; made if needed."""
+        return cls(path or state_dir() / "results.sqlite")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+    def save_run(self, run: Run) -> None:
+        """Store a run with its arms, or replace what is stored of it; trials stay."""
+        bare = msgspec.structs.replace(run, arms=(), discarded=())
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO runs VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+                " finished = excluded.finished, status = excluded.status,"
+                " document = excluded.document",
+                (run.id, run.started, run.finished, run.status, _json(bare)),
+            )
+            for position, arm in enumerate(run.arms):
+                self._db.execute(
+                    "INSERT OR REPLACE INTO arms VALUES (?, ?, ?, ?, ?, ?)",
+                    (run.id, position, arm.name, arm.status, arm.reason, _json(arm)),
+                )
+
+    def add_trial(self, run_id: str, trial: Trial) -> None:
+        """Store one trial.
+
+        Raises:
+            sqlite3.IntegrityError: That arm already has a trial on that workload in that block.
+        """
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    run_id,
+                    trial.block,
+                    trial.position,
+                    trial.workload,
+                    trial.arm,
+                    trial.status,
+                    trial.error,
+                    trial.started,
+                    trial.tokens,
+                    _json(trial.samples_ns),
+                    _json(trial.output),
+                    _json(trial.state),
+                ),
+            )
+
+    def discard_block(self, run_id: str, discarded: DiscardedBlock) -> None:
+        """Leave a block out of every comparison; its trials stay stored."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO discarded_blocks VALUES (?, ?, ?)",
+                (run_id, discarded.block, discarded.reason),
+            )
+
+    def runs(self) -> tuple[Run, ...]:
+        """Return all runs, oldest first."""
+        ids = self._rows("SELECT id FROM runs ORDER BY started, id")
+        return tuple(self.run(row[0]) for row in ids)
+
+    def run(self, run_id: str) -> Run:
+        """Return a run by its id, a unique beginning of it, or ``latest``.
+
+        Raises:
+            BadInput: There is no such run, or there are several.
+        """
+        found = self._find(run_id)
+        [(document,)] = self._rows("SELECT document FROM runs WHERE id = ?", found)
+        arms = self._rows("SELECT document FROM arms WHERE run = ? ORDER BY position", found)
+        gone = self._rows(
+            "SELECT block, reason FROM discarded_blocks WHERE run = ? ORDER BY block", found
+        )
+        return msgspec.structs.replace(
+            _decode(document, Run),
+            arms=tuple(_decode(row[0], Arm) for row in arms),
+            discarded=tuple(DiscardedBlock(block=row[0], reason=row[1]) for row in gone),
+        )
+
+    def trials(self, run_id: str) -> tuple[Trial, ...]:
+        """Return all trials of a run in the order in which they ran."""
+        rows = self._rows(
+            "SELECT block, position, workload, arm, status, error, started, tokens, samples_ns,"
+            " output, state FROM trials WHERE run = ? ORDER BY block, position",
+            self._find(run_id),
+        )
+        return tuple(
+            Trial(
+                block=row[0],
+                position=row[1],
+                workload=row[2],
+                arm=row[3],
+                status=row[4],
+                error=row[5],
+                started=row[6],
+                tokens=row[7],
+                samples_ns=_decode(row[8], tuple[int, ...]),
+                output=_decode(row[9], dict),
+                state=None if row[10] == "null" else _decode(row[10], MachineState),
+            )
+            for row in rows
+        )
+
+    def _find(self, run_id: str) -> str:
+        if run_id == "latest":
+            rows = self._rows("SELECT id FROM runs ORDER BY started DESC, id DESC LIMIT 1")
+            if not rows:
+                message = "there is no run yet"
+                raise BadInput(message, "make one with 'python -m llamabuild variants'")
+            return str(rows[0][0])
+        rows = self._rows("SELECT id FROM runs WHERE substr(id, 1, length(?1)) = ?1", run_id)
+        exact = [row[0] for row in rows if row[0] == run_id]
+        if len(rows) != 1 and not exact:
+            known = ", ".join(row[0] for row in rows[:5])
+            message = f"run '{run_id}' is {'ambiguous: ' + known if rows else 'not in the store'}"
+            raise BadInput(message, "'python -m llamabuild report --list' names all runs")
+        return str((exact or [rows[0][0]])[0])
+
+    def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        with self._named_errors():
+            rows: list[tuple[Any, ...]] = self._db.execute(query, values).fetchall()
+        return rows
+
+    def _prepare(self) -> None:
+        [(version,)] = self._db.execute("PRAGMA user_version").fetchall()
+        if version > SCHEMA_VERSION:
+            message = f"{self._path}: written by a newer llamabuild (schema {version})"
+            raise BadInput(message, "update llamabuild, or set LLAMABUILD_STATE to another folder")
+        if version == 0:
+            schema = Path(__file__).with_name("schema.sql").read_text("utf-8")
+            self._db.executescript(
+                f"BEGIN IMMEDIATE; {schema} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._named_errors():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        """Say in words what disks and files do to a database."""
+        try:
+            yield
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.OperationalError as error:
+            message = f"{self._path}: {error}"
+            remedy = "free some disk space; what was stored is safe, --resume goes on from there"
+            raise EnvironmentLacks(message, remedy if "full" in str(error) else "") from error
+        except sqlite3.DatabaseError as error:
+            message = f"{self._path}: not a results database ({error})"
+            raise BadInput(message, "move it away; a new one is made") from error
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _decode(text: str, kind: type[T]) -> T:
+    return msgspec.json.decode(text, type=kind)

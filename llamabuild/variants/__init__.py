@@ -1,0 +1,6 @@
+"""Variants: TOML files in, resolved :class:`~llamabuild.types.variant.Variant` records out."""
+
+from .catalogue import Catalogue, load_catalogue
+from .fitness import unsupported_reason
+
+__all__ = ["Catalogue", "load_catalogue", "unsupported_reason"]

@@ -1,0 +1,80 @@
+"""The catalogue: the files shipped with the package, and the user's own above them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llamabuild.errors import BadInput, did_you_mean
+
+from .file import read_variant_file
+from .resolve import Layered, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from llamabuild.types.variant import Variant
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All variant files by name, each with the layers that carry it, lowest first."""
+
+    files: dict[str, tuple[Layered, ...]]
+    default_source: str
+
+    def names(self) -> tuple[str, ...]:
+        """Return all names: from the least that a CPU must have to the most, native last."""
+        return tuple(sorted(self.files, key=self._rank))
+
+    def get(self, name: str) -> Variant:
+        """Return a variant with everything it inherits filled in.
+
+        Raises:
+            BadInput: Unknown name, or a broken chain of ``extends``.
+        """
+        if name not in self.files:
+            message = f"unknown variant '{name}'"
+            remedy = did_you_mean(name, self.files) or f"known: {', '.join(self.files)}"
+            raise BadInput(message, remedy)
+        return resolve(name, self.files, self.default_source)
+
+    def _rank(self, name: str) -> tuple[bool, bool, int, str]:
+        need = self.get(name).requires
+        return (not need.architecture, need.architecture != "x86_64", len(need.cpu), name)
+
+
+def shipped_folder() -> Path:
+    """Return the folder of the shipped files, in an installed package or in a checkout."""
+    packaged = Path(__file__).parent / "catalogue"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "variants"
+
+
+def load_catalogue(default_source: str, folders: Iterable[Path] | None = None) -> Catalogue:
+    """Read all variant files.
+
+    Args:
+        default_source: Source of variants that name none.
+        folders: The user's folders, lowest first; by default ``variants/`` of the working
+            directory where there is one.
+
+    Raises:
+        BadInput: A file that is not right, or a folder that does not exist.
+    """
+    own = (Path("variants"),) if folders is None and Path("variants").is_dir() else folders or ()
+    files: dict[str, tuple[Layered, ...]] = {}
+    shipped = shipped_folder()
+    for folder in (shipped, *(f for f in own if not _same(f, shipped))):
+        if not folder.is_dir():
+            message = f"{folder}: there is no such folder of variants"
+            raise BadInput(message)
+        for path in sorted(folder.glob("*.toml")):
+            label = path.name if folder == shipped else str(path)
+            layer = Layered(label=label, file=read_variant_file(path))
+            files[path.stem] = (*files.get(path.stem, ()), layer)
+    return Catalogue(files=files, default_source=default_source)
+
+
+def _same(first: Path, second: Path) -> bool:
+    return first.exists() and second.exists() and first.samefile(second)

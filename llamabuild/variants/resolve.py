@@ -1,0 +1,136 @@
+"""``extends``: from a file and its ancestors to one variant, and who set what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from llamabuild.errors import BadInput, did_you_mean
+from llamabuild.types.variant import Expectation, Flags, Requires, Runtime, Toolchain, Variant
+
+if TYPE_CHECKING:
+    from .file import FlagsTable, VariantFile
+
+EMPTY: tuple[object, ...] = (None, {}, [], ())
+
+
+@dataclass(frozen=True, slots=True)
+class Layered:
+    """A file and the label by which people know it."""
+
+    label: str
+    file: VariantFile
+
+
+def resolve(name: str, files: dict[str, tuple[Layered, ...]], default_source: str) -> Variant:
+    """Merge the chain of ``extends`` from its root down to ``name``.
+
+    A file that extends its own name refers to the layer below it (the shipped file of that
+    name), so that a user can change one key of a shipped variant.
+
+    Raises:
+        BadInput: A cycle, or an ancestor that does not exist.
+    """
+    variant = Variant(
+        name=name, description="", source=default_source, origins={"source": "default"}
+    )
+    for layer in reversed(_chain(name, files)):
+        variant = _apply(variant, layer)
+    return msgspec.structs.replace(variant, name=name)
+
+
+def _chain(name: str, files: dict[str, tuple[Layered, ...]]) -> list[Layered]:
+    """The file of ``name`` first, then its parents."""
+    chain: list[Layered] = []
+    seen: dict[tuple[str, int], str] = {}
+    depth = len(files[name]) - 1
+    while True:
+        layer = files[name][depth]
+        if (name, depth) in seen:
+            message = f"{layer.label}: 'extends' goes round in a circle: "
+            raise BadInput(message + " → ".join([*seen.values(), name]))
+        seen[name, depth] = name
+        chain.append(layer)
+        parent = layer.file.extends
+        if parent is None:
+            return chain
+        if parent == name and depth > 0:
+            depth -= 1
+            continue
+        if parent not in files:
+            message = f"{layer.label}: extends unknown variant '{parent}'"
+            raise BadInput(message, did_you_mean(parent, files))
+        name, depth = parent, len(files[parent]) - 1
+
+
+def _apply(parent: Variant, layer: Layered) -> Variant:
+    """One file on top of what it inherits."""
+    file = layer.file
+    cmake = {key: _cmake_value(value) for key, value in file.cmake.items()}
+    toolchain = Toolchain(
+        c=parent.toolchain.c if file.toolchain.c is None else file.toolchain.c,
+        cxx=parent.toolchain.cxx if file.toolchain.cxx is None else file.toolchain.cxx,
+    )
+    requires = Requires(
+        architecture=file.requires.architecture or parent.requires.architecture,
+        cpu=_union(parent.requires.cpu, file.requires.cpu),
+        tools=_union(parent.requires.tools, file.requires.tools),
+    )
+    runtime = Runtime(
+        environment={**parent.runtime.environment, **file.runtime.environment},
+        bench=parent.runtime.bench if file.runtime.bench is None else file.runtime.bench,
+    )
+    expect = parent.expect
+    if file.expect is not None:
+        expect = tuple(
+            Expectation(binary=e.binary, function=e.function, require=e.require, forbid=e.forbid)
+            for e in file.expect
+        )
+    return Variant(
+        name=parent.name,
+        description=file.description,
+        source=file.source or parent.source,
+        toolchain=toolchain,
+        cmake={**parent.cmake, **cmake},
+        flags=_join(parent.flags, file.flags),
+        requires=requires,
+        runtime=runtime,
+        expect=expect,
+        origins={**parent.origins, **dict.fromkeys(_keys(file), layer.label)},
+    )
+
+
+def _join(parent: Flags, table: FlagsTable) -> Flags:
+    def joined(inherited: tuple[str, ...], own: tuple[str, ...]) -> tuple[str, ...]:
+        if table.inherit == "none":
+            return own
+        return inherited + own if table.inherit == "append" else own + inherited
+
+    return Flags(
+        c=joined(parent.c, table.c),
+        cxx=joined(parent.cxx, table.cxx),
+        link=joined(parent.link, table.link),
+    )
+
+
+def _union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*first, *second)))
+
+
+def _cmake_value(value: bool | int | str) -> str:  # noqa: FBT001 - a TOML value, not a switch
+    return ("ON" if value else "OFF") if isinstance(value, bool) else str(value)
+
+
+def _keys(file: VariantFile) -> list[str]:
+    """Dotted names of the keys that a file sets."""
+    keys: list[str] = []
+    for key, value in msgspec.to_builtins(file).items():
+        if value in EMPTY or key == "extends":
+            continue
+        if not isinstance(value, dict):
+            keys.append(key)
+            continue
+        keys += [f"{key}.{k}" for k, v in value.items() if v not in EMPTY and k != "inherit"]
+    return keys
