@@ -1,0 +1,30 @@
+"""What every test starts from: folders of its own, plain output."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+UNIT = Path(__file__).parent / "unit"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_and_stateless(tmp_path_factory):
+    """Take colour from the output, and keep results of the tests out of the user's own.
+
+    The cache stays the user's (or LLAMABUILD_CACHE), so that real tests reuse builds.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NO_COLOR", "1")
+        if "LLAMABUILD_STATE" not in os.environ:
+            patch.setenv("LLAMABUILD_STATE", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def own_folders(request, monkeypatch, tmp_path_factory):
+    """Give each unit test a cache and a state of its own."""
+    if request.path.is_relative_to(UNIT):
+        folder = tmp_path_factory.mktemp("llamabuild")
+        monkeypatch.setenv("LLAMABUILD_CACHE", str(folder / "cache"))
+        monkeypatch.setenv("LLAMABUILD_STATE", str(folder / "state"))
