@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING
 from .errors import EnvironmentLacks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from resource import struct_rusage
 
@@ -102,8 +102,42 @@ def run(
 
     Whatever ends this call early (an exception in ``on_line``, Ctrl-C) ends the process group.
     """
+    begun = time.monotonic()
+    deadline = None if timeout_seconds is None else begun + timeout_seconds
+    with started(argv, cwd=cwd, environment=environment) as child:
+        streams = _Streams(child, output_limit, on_line, log)
+        timed_out = not streams.pump(deadline)
+        if timed_out:
+            end_group(child.pid)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    return Finished(
+        argv=tuple(os.fspath(a) for a in argv),
+        returncode=child.returncode,
+        stdout=streams.text(0),
+        stderr=streams.text(1),
+        truncated=streams.truncated,
+        timed_out=timed_out,
+        wall_seconds=time.monotonic() - begun,
+        usage=usage,
+    )
+
+
+@contextlib.contextmanager
+def started(
+    argv: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a program and yield it, both its streams as pipes, for readers with their own loop.
+
+    On leaving, whatever is still running of its process group is ended.
+
+    Raises:
+        EnvironmentLacks: The program cannot be started.
+    """
     command = (*_parent_death_prefix(), *(os.fspath(a) for a in argv))
-    started = time.monotonic()
     try:
         child = subprocess.Popen(
             command,
@@ -117,14 +151,8 @@ def run(
     except OSError as error:
         message = f"cannot start '{command[0]}'"
         raise EnvironmentLacks(message, error.strerror or str(error)) from error
-    deadline = None if timeout_seconds is None else started + timeout_seconds
     try:
-        streams = _Streams(child, output_limit, on_line, log)
-        timed_out = not streams.pump(deadline)
-        if timed_out:
-            end_group(child.pid)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
+        yield child
     finally:
         if child.returncode is None:
             end_group(child.pid)
@@ -132,16 +160,6 @@ def run(
         for pipe in (child.stdout, child.stderr):
             if pipe is not None:
                 pipe.close()
-    return Finished(
-        argv=tuple(os.fspath(a) for a in argv),
-        returncode=child.returncode,
-        stdout=streams.text(0),
-        stderr=streams.text(1),
-        truncated=streams.truncated,
-        timed_out=timed_out,
-        wall_seconds=time.monotonic() - started,
-        usage=usage,
-    )
 
 
 def end_group(pid: int) -> None:

@@ -61,8 +61,10 @@ def measure(run: Run, arms: Arms, results: Results, watcher: Watcher) -> bool:
             return False
         if block >= run.schedule.warmup_blocks:
             loop.judge_block(block)
-        watcher.on_block(loop.trials, loop.discarded, block)
-        if watcher.may_stop(loop.trials, loop.discarded):
+        # A resumed run already holds trials of later blocks: they have no say here.
+        until_here = [trial for trial in loop.trials if trial.block <= block]
+        watcher.on_block(until_here, loop.discarded, block)
+        if watcher.may_stop(until_here, loop.discarded):
             break
     return True
 

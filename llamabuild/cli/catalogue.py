@@ -30,27 +30,18 @@ def list_variants(*, source: str | None, variants_dirs: tuple[Path, ...], as_jso
 
     catalogue = _catalogue(source, variants_dirs)
     cpu = detect_cpu()
-    rows = []
-    for name in catalogue.names():
-        variant = catalogue.get(name)
-        reason = unsupported_reason(variant, cpu)
-        rows.append(
-            {
-                "name": name,
-                "runs_here": not reason,
-                "reason": reason,
-                "description": variant.description,
-            }
-        )
+    variants = [catalogue.get(name) for name in catalogue.names()]
+    rows = [(v.name, unsupported_reason(v, cpu), v.description) for v in variants]
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode({"variants": rows})).decode())
+        listed = [
+            {"name": name, "runs_here": not reason, "reason": reason, "description": text}
+            for name, reason, text in rows
+        ]
+        click.echo(msgspec.json.format(msgspec.json.encode({"variants": listed})).decode())
         return
     print_table(
         ("variant", "runs here", "what it is"),
-        [
-            (row["name"], "yes" if row["runs_here"] else f"no: {row['reason']}", row["description"])
-            for row in rows
-        ],
+        [(name, f"no: {reason}" if reason else "yes", text) for name, reason, text in rows],
     )
 
 
@@ -87,10 +78,10 @@ def show(*, name: str, source: str | None, variants_dirs: tuple[Path, ...], as_j
 
 
 def _catalogue(source: str | None, variants_dirs: tuple[Path, ...]) -> Catalogue:
-    from llamabuild.pipeline.inputs import default_source  # noqa: PLC0415
+    from llamabuild.source.pins import load_pins  # noqa: PLC0415
     from llamabuild.variants import load_catalogue  # noqa: PLC0415
 
-    return load_catalogue(default_source(source), options.folders(variants_dirs))
+    return load_catalogue(source or load_pins().default, options.folders(variants_dirs))
 
 
 def _flat(variant: Variant) -> list[tuple[str, str]]:

@@ -59,7 +59,7 @@ def _request(*, workloads: str | None, variants_dirs: tuple[Path, ...], **rest: 
 def _run(request: Request, output: Path, *, as_json: bool) -> None:
     from llamabuild.compare import compare_run  # noqa: PLC0415
     from llamabuild.pipeline import run_variants  # noqa: PLC0415
-    from llamabuild.report import render, write_report  # noqa: PLC0415
+    from llamabuild.report.write import render, write_report  # noqa: PLC0415
     from llamabuild.store.results import Results  # noqa: PLC0415
 
     from .live import observer  # noqa: PLC0415

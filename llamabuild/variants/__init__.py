@@ -2,5 +2,6 @@
 
 from .catalogue import Catalogue, load_catalogue
 from .fitness import unsupported_reason
+from .promises import promises
 
-__all__ = ["Catalogue", "load_catalogue", "unsupported_reason"]
+__all__ = ["Catalogue", "load_catalogue", "promises", "unsupported_reason"]

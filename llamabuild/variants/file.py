@@ -98,7 +98,8 @@ def read_variant_file(path: Path) -> VariantFile:
         if path.stat().st_size > MAX_BYTES:
             message = f"{path}: larger than {MAX_BYTES >> 20} MiB, so not a variant file"
             raise BadInput(message)
-        raw = tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        raw = tomllib.loads(text)
     except OSError as error:
         message = f"{path}: {error.strerror}"
         raise BadInput(message) from error
@@ -106,7 +107,8 @@ def read_variant_file(path: Path) -> VariantFile:
         message = f"{path}: not UTF-8 text (byte {error.start})"
         raise BadInput(message) from error
     except tomllib.TOMLDecodeError as error:
-        message = f"{path}: not valid TOML: {error}"
+        where = str(error).replace("end of document", f"line {text.count(chr(10)) + 1}, the end")
+        message = f"{path}: not valid TOML: {where}"
         raise BadInput(message) from error
     _refuse_unknown(path, raw, VariantFile, "")
     try:

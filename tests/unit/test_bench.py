@@ -1,0 +1,261 @@
+"""Trials: what llama-bench may do to us, in which order it is called, and going on after a stop."""
+
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from llamabuild.bench import Arms, Watcher, choose_workloads, measure, standard_schedule
+from llamabuild.bench.equivalence import judge
+from llamabuild.bench.noise import disturbance
+from llamabuild.bench.schedule import block_order
+from llamabuild.bench.trial import run_trial
+from llamabuild.errors import BadInput
+from llamabuild.store.results import Results
+from llamabuild.types.run import NOISE_ARM
+from llamabuild.types.variant import Runtime
+from tests.runs import PP, TG, make_model, make_run, make_state, make_trial
+
+FAKE = Path(__file__).parents[1] / "fake_bench.py"
+
+
+@pytest.fixture
+def program(tmp_path, monkeypatch):
+    """An executable that stands in for llama-bench."""
+    monkeypatch.setenv("FAKE_BENCH_LOG", str(tmp_path / "calls"))
+    path = tmp_path / "llama-bench"
+    path.write_text(f"#!{sys.executable}\n{FAKE.read_text()}")
+    path.chmod(0o755)
+    return path
+
+
+def one_trial(program, behaviour="ok", workload=PP, timeout=20.0, **environment):
+    return run_trial(
+        program,
+        Path("/models/private/model.gguf"),
+        workload,
+        Runtime(environment={"FAKE_BENCH": behaviour, **environment}),
+        arm="avx2",
+        block=0,
+        position=0,
+        threads=2,
+        timeout_seconds=timeout,
+    )
+
+
+def test_a_trial_keeps_every_field_and_the_machine_state(program):
+    trial = one_trial(program)
+    assert trial.status == "ok"
+    assert trial.samples_ns == (1_000_000, 1_000_000)
+    assert trial.tokens == 64
+    assert trial.output["a_field_of_the_future"] == {"kept": True}
+    assert trial.state.wall_seconds > 0
+    assert trial.state.peak_rss_bytes > 1 << 20
+
+
+def test_a_trial_does_not_tell_where_the_model_lies(program):
+    assert "private" not in str(one_trial(program).output)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status", "error"),
+    [
+        ("crash", "crashed", "SIGABRT: segmentation fault in sight"),
+        ("exit", "crashed", "exited with 1: error: failed to load model"),
+        ("hang", "timeout", "no result within 1 s"),
+        ("nothing", "bad output", "0 lines"),
+        ("half", "bad output", "broken JSON"),
+        ("nan", "bad output", "broken JSON"),
+        ("zero", "bad output", "not durations"),
+        ("negative", "bad output", "not durations"),
+        ("fewer", "bad output", "1 samples, expected 2"),
+        ("other", "bad output", "n_prompt 65, not 64"),
+        ("twice", "bad output", "2 lines"),
+        ("list", "bad output", "not an object"),
+    ],
+)
+def test_whatever_llama_bench_does_becomes_a_reason(program, behaviour, status, error):
+    trial = one_trial(program, behaviour, timeout=1.0 if behaviour == "hang" else 20.0)
+    assert trial.status == status
+    assert error in trial.error
+    assert trial.samples_ns == ()
+
+
+def test_a_block_is_complete_shuffled_and_repeatable():
+    arms, workloads = ["a", "b", "c", NOISE_ARM], ["pp64", "tg16"]
+    orders = [block_order(7, block, arms, workloads) for block in range(20)]
+    assert orders == [block_order(7, block, arms, workloads) for block in range(20)]
+    assert all(len(set(order)) == len(order) == 8 for order in orders)
+    assert len({tuple(order) for order in orders}) > 15
+    assert block_order(8, 0, arms, workloads) != orders[0]
+
+
+@pytest.fixture
+def setting(tmp_path, program, monkeypatch):
+    """A run over two arms with the fake program, and its store, on a quiet machine."""
+    monkeypatch.setattr("llamabuild.bench.loop.disturbance", lambda trials: "")
+    run = make_run(looks=(3,), model=make_model())
+    arms = Arms(
+        programs={"avx2": program, "native": program},
+        runtimes={
+            "avx2": Runtime(environment={"FAKE_BENCH_NAME": "avx2"}),
+            "native": Runtime(environment={"FAKE_BENCH_NAME": "native"}),
+        },
+        model=Path("/nowhere/model.gguf"),
+    )
+    with Results.open(tmp_path / "results.sqlite") as results:
+        results.save_run(run)
+        yield run, arms, results
+
+
+def until(blocks):
+    """Stop after that many blocks that count, as the comparison would."""
+
+    def may_stop(trials, gone):
+        counted = {t.block for t in trials} - {0} - {g.block for g in gone}
+        return len(counted) >= blocks
+
+    return may_stop
+
+
+def test_every_arm_and_its_copy_run_once_in_every_block(setting):
+    run, arms, results = setting
+    assert measure(run, arms, results, Watcher(may_stop=until(3)))
+    trials = results.trials(run.id)
+    assert len(trials) == 4 * 3 * 2
+    for block in range(4):
+        ran = {(t.arm, t.workload) for t in trials if t.block == block}
+        assert ran == {(a, w) for a in ("avx2", "native", NOISE_ARM) for w in ("pp64", "tg16")}
+
+
+def test_a_stopped_run_goes_on_in_the_recorded_order(setting, tmp_path):
+    run, arms, results = setting
+    straight = [
+        pair
+        for block in range(4)
+        for pair in block_order(1, block, ["avx2", "native", NOISE_ARM], ["pp64", "tg16"])
+    ]
+    count = 0
+
+    def stop() -> bool:
+        nonlocal count
+        count += 1
+        return count % 5 == 0
+
+    finished, rounds = False, 0
+    while not finished:
+        finished = measure(run, arms, results, Watcher(may_stop=until(3), stop_requested=stop))
+        rounds += 1
+    assert rounds > 3
+    assert [(t.arm, t.workload) for t in results.trials(run.id)] == straight
+    assert len((tmp_path / "calls").read_text().splitlines()) == len(straight)
+
+
+def test_a_trial_is_stored_before_the_next_one_starts(setting, tmp_path):
+    run, arms, results = setting
+    seen = []
+
+    def on_trial(trial, number, total):
+        calls = len((tmp_path / "calls").read_text().splitlines())
+        seen.append(calls == len(results.trials(run.id)))
+
+    measure(run, arms, results, Watcher(may_stop=until(2), on_trial=on_trial))
+    assert seen
+    assert all(seen)
+
+
+def test_an_arm_that_always_crashes_is_dropped_and_the_others_go_on(setting):
+    run, arms, results = setting
+    runtimes = {**arms.runtimes, "native": Runtime(environment={"FAKE_BENCH": "exit"})}
+    arms = Arms(programs=arms.programs, runtimes=runtimes, model=arms.model)
+    assert measure(run, arms, results, Watcher(may_stop=until(3)))
+    trials = results.trials(run.id)
+    assert sum(t.arm == "native" for t in trials) == 4
+    assert all(t.status == "ok" for t in trials if t.arm != "native")
+    assert len({t.block for t in trials}) == 4
+
+
+def test_a_disturbed_block_is_discarded_whole_and_made_up_for(setting, monkeypatch):
+    run, arms, results = setting
+    monkeypatch.setattr(
+        "llamabuild.bench.loop.disturbance",
+        lambda trials: "a neighbour" if trials[0].block == 2 else "",
+    )
+    assert measure(run, arms, results, Watcher(may_stop=until(3)))
+    assert [g.block for g in results.run(run.id).discarded] == [2]
+    assert {t.block for t in results.trials(run.id)} == {0, 1, 2, 3, 4}
+
+
+def test_a_machine_that_is_never_quiet_does_not_measure_for_ever(setting, monkeypatch):
+    run, arms, results = setting
+    monkeypatch.setattr("llamabuild.bench.loop.disturbance", lambda trials: "noise")
+    assert measure(run, arms, results, Watcher(may_stop=until(3)))
+    assert len({t.block for t in results.trials(run.id)}) == 6
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({}, ""),
+        ({"steal_seconds": 0.2}, "hypervisor"),
+        ({"foreign_seconds": 0.5}, "other processes used 50%"),
+        ({"throttled_seconds": 0.1}, "quota"),
+        ({"steal_seconds": None, "foreign_seconds": None, "throttled_seconds": None}, ""),
+    ],
+)
+def test_noise_is_judged_by_the_machine_and_not_by_the_timings(changes, says):
+    slow = make_trial(samples_ns=(10**12,), state=make_state(**changes))
+    fast = make_trial(samples_ns=(1,), state=make_state(**changes))
+    assert says in disturbance([slow, slow])
+    assert disturbance([slow, slow]) == disturbance([fast, fast])
+    assert bool(disturbance([slow])) == bool(says)
+
+
+def test_workloads_suit_the_model_and_the_wish():
+    assert [w.name for w in choose_workloads(make_model())] == ["pp64", "tg16"]
+    assert [w.tokens for w in choose_workloads(make_model(), ["tg", "pp512", "pp512"])] == [16, 512]
+    with pytest.raises(BadInput, match="unknown workload 'ppp'.*did you mean 'pp'"):
+        choose_workloads(make_model(), ["ppp"])
+    with pytest.raises(BadInput, match="context is 8192"):
+        choose_workloads(make_model(), ["pp9000"])
+    large = msgspec.structs.replace(make_model(), parameters=70_000_000_000)
+    assert choose_workloads(large)[0].tokens < 64
+
+
+def test_schedules():
+    assert standard_schedule(1, None, quick=False).looks == (12, 18, 24)
+    assert sum(standard_schedule(1, None, quick=False).alphas) == pytest.approx(0.05)
+    assert standard_schedule(1, None, quick=True).looks == (3,)
+    assert standard_schedule(1, 40, quick=False).looks == (40,)
+
+
+STATISTICS = """
+Mean    KLD:  {mean} ±   0.000001
+Maximum KLD:   {max}
+Same top p: {top} ± 0.000 %
+"""
+
+
+@pytest.mark.parametrize(
+    ("mean", "maximum", "top", "verdict", "reason"),
+    [
+        ("-0.000002", "0.000031", "100.000", "same", ""),
+        ("0.000920", "0.010000", "97.656", "same", ""),
+        ("0.5", "3.0", "60.0", "different", "KL divergence 0.5000 > 0.01; same top token at 60.0%"),
+        ("nan", "nan", "0.000", "different", "no finite statistics"),
+    ],
+)
+def test_equivalence_is_judged_by_divergence_and_agreement(mean, maximum, top, verdict, reason):
+    found = judge(STATISTICS.format(mean=mean, max=maximum, top=top), tokens=128)
+    assert found.verdict == verdict
+    assert reason in found.reason
+
+
+def test_silence_is_not_agreement():
+    assert judge("", 128).verdict == "different"
+
+
+def test_tg_asks_for_no_prompt(program):
+    trial = one_trial(program, workload=TG)
+    assert (trial.output["n_prompt"], trial.output["n_gen"]) == (0, 16)

@@ -1,0 +1,164 @@
+"""Variant files: what they may say, how they inherit, and clear words when they are wrong."""
+
+import pytest
+
+from llamabuild.errors import BadInput
+from llamabuild.types.machine import Cpu
+from llamabuild.variants import load_catalogue, unsupported_reason
+from llamabuild.variants.catalogue import shipped_folder
+
+SOURCE = "pypi:llama-cpp-python==0.3.36"
+
+
+def cpu(architecture: str = "x86_64", features: tuple[str, ...] = ()) -> Cpu:
+    return Cpu(
+        architecture=architecture,
+        vendor="v",
+        brand="Some CPU",
+        microarchitecture="x",
+        features=features,
+        logical_cpus=1,
+        physical_cores=1,
+        threads_per_core=1,
+        caches=(),
+        hypervisor="",
+    )
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Write variant files of a user and load them above the shipped ones."""
+
+    def load(**files: str):
+        for name, text in files.items():
+            (tmp_path / f"{name}.toml").write_text(text)
+        return load_catalogue(SOURCE, [tmp_path])
+
+    return load
+
+
+def test_the_first_set_is_complete():
+    names = set(load_catalogue(SOURCE, []).names())
+    assert {"generic", "sse42", "avx2", "avx512", "avx512-vnni", "native", "native-o3"} <= names
+    assert {"armv8", "dotprod", "i8mm", "sve"} <= names
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted(shipped_folder().glob("*.toml"))])
+def test_every_shipped_variant_resolves_and_promises_something(name):
+    variant = load_catalogue(SOURCE, []).get(name)
+    assert variant.description
+    assert variant.source == SOURCE
+    assert variant.expect
+    assert set(variant.cmake.values()) <= {"ON", "OFF"} or "GGML_CPU_ARM_ARCH" in variant.cmake
+
+
+def test_names_go_from_least_to_most():
+    names = load_catalogue(SOURCE, []).names()
+    x86 = [n for n in names if n in {"generic", "sse42", "avx2", "avx512", "avx512-vnni"}]
+    assert x86 == ["generic", "sse42", "avx2", "avx512", "avx512-vnni"]
+    assert names.index("native") > names.index("avx512-vnni")
+
+
+def test_extends_merges_and_remembers_who_said_what(own):
+    variant = own(
+        mine='extends = "avx512"\ndescription = "mine"\n[cmake]\nGGML_OPENMP = false\n'
+        '[runtime]\nenvironment = { OMP_NUM_THREADS = "2" }\nbench = ["--poll", "0"]\n'
+        '[requires]\ncpu = ["gfni"]\n'
+    ).get("mine")
+    assert variant.cmake["GGML_AVX512"] == "ON"
+    assert variant.cmake["GGML_OPENMP"] == "OFF"
+    assert variant.requires.cpu[-1] == "gfni"
+    assert "avx2" in variant.requires.cpu
+    assert variant.runtime.bench == ("--poll", "0")
+    assert variant.origins["cmake.GGML_AVX512"] == "avx512.toml"
+    assert variant.origins["cmake.GGML_OPENMP"].endswith("mine.toml")
+
+
+@pytest.mark.parametrize(
+    ("inherit", "expected"),
+    [("none", ("-O1",)), ("append", ("-O3", "-O1")), ("prepend", ("-O1", "-O3"))],
+)
+def test_flags_inherit_as_the_file_says(own, inherit, expected):
+    catalogue = own(
+        parent='description = "p"\n[flags]\nc = ["-O3"]\n',
+        child=f'extends = "parent"\ndescription = "c"\n[flags]\ninherit = "{inherit}"\nc = ["-O1"]',
+    )
+    assert catalogue.get("child").flags.c == expected
+
+
+def test_a_user_file_can_extend_the_shipped_file_of_its_own_name(own):
+    variant = own(
+        native='extends = "native"\ndescription = "no OpenMP"\n[cmake]\nGGML_OPENMP = false\n'
+    ).get("native")
+    assert variant.cmake == {"GGML_NATIVE": "ON", "GGML_OPENMP": "OFF"}
+    assert variant.description == "no OpenMP"
+
+
+def test_a_user_file_replaces_a_shipped_one(own):
+    assert own(native='description = "other"').get("native").cmake == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("description = ", r"x\.toml: not valid TOML: .*line 1"),
+        ('description = "x"\ncmakee = {}', r"unknown key 'cmakee'.*did you mean 'cmake'"),
+        ('description = "x"\n[flags]\ncxxx = []', r"unknown key 'flags.cxxx'.*mean 'cxx'"),
+        ('description = "x"\n[[expect]]\nbinary = "a"\nforbidden = []', "'expect.forbidden'"),
+        ('extends = "avx2"', "description"),
+        ("description = 3", "description: Expected `str`"),
+        ('description = "x"\n[cmake]\nCMAKE_CXX_FLAGS = "-O3"', r"flags go into \[flags\]"),
+        ('description = "x"\n[cmake]\nCMAKE_TOOLCHAIN_FILE = "/tmp/x"', "not a variable"),
+        ('description = "x"\n[flags]\nc = ["O3"]', "flags.c"),
+        ('description = "x"\n[requires]\narchitecture = "z80"', "requires.architecture"),
+        ('description = "x"\n[runtime]\nenvironment = { "A=B" = "1" }', "runtime.environment"),
+        ('description = "x"\nextends = "avx5"', r"extends unknown variant 'avx5'.*'avx512'"),
+        ('description = "x"\nextends = "x"', "round in a circle: x → x"),
+    ],
+)
+def test_a_wrong_file_gets_one_clear_line(own, text, says):
+    with pytest.raises(BadInput, match=says) as caught:
+        own(x=text).get("x")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_longer_circle_is_shown_whole(own):
+    catalogue = own(
+        a='description = "a"\nextends = "b"',
+        b='description = "b"\nextends = "c"',
+        c='description = "c"\nextends = "a"',
+    )
+    with pytest.raises(BadInput, match="a → b → c → a"):
+        catalogue.get("a")
+
+
+def test_binary_rubbish_and_bad_names_are_refused(tmp_path):
+    (tmp_path / "x.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(BadInput, match="not UTF-8"):
+        load_catalogue(SOURCE, [tmp_path])
+    (tmp_path / "x.toml").rename(tmp_path / "Bad Name.toml")
+    with pytest.raises(BadInput, match="not a variant name"):
+        load_catalogue(SOURCE, [tmp_path])
+
+
+def test_unknown_names_and_folders(tmp_path):
+    with pytest.raises(BadInput, match="unknown variant 'nativ'.*did you mean 'native'"):
+        load_catalogue(SOURCE, []).get("nativ")
+    with pytest.raises(BadInput, match="no such folder"):
+        load_catalogue(SOURCE, [tmp_path / "none"])
+
+
+def test_fitness_names_what_is_missing():
+    catalogue = load_catalogue(SOURCE, [])
+    avx512 = catalogue.get("avx512")
+    few = cpu(features=("avx2", "fma", "f16c", "bmi2"))
+    assert "lacks avx512f, avx512cd" in unsupported_reason(avx512, few)
+    assert unsupported_reason(catalogue.get("avx2"), few) == ""
+    assert "aarch64" in unsupported_reason(catalogue.get("sve"), few)
+    assert unsupported_reason(catalogue.get("native"), cpu("aarch64")) == ""
+
+
+def test_fitness_names_missing_tools(own):
+    text = 'description = "x"\n[toolchain]\nc = "no-such-cc"\n[requires]\ntools = ["no-such-tool"]'
+    reason = unsupported_reason(own(x=text).get("x"), cpu())
+    assert reason == "not installed: no-such-tool, no-such-cc"
