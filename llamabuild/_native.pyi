@@ -1,0 +1,34 @@
+from collections.abc import Mapping, Sequence
+from typing import final
+
+ISA_LISTED: int
+ISA_EXEMPT: int
+ISA_NO_VECTOR: int
+
+def cpuid(leaf: int, subleaf: int = 0) -> tuple[int, int, int, int]: ...
+def xcr0() -> int: ...
+def hwcap() -> tuple[int, int]: ...
+def isa_columns(architecture: str) -> tuple[tuple[str, ...], tuple[str, ...]]: ...
+
+@final
+class IsaScanner:
+    def __init__(
+        self,
+        *,
+        architecture: str,
+        groups: Sequence[str],
+        rules: Sequence[tuple[str, int, int, int]],
+        otherwise: Sequence[int],
+        every: Sequence[int],
+        prefixes: Sequence[str],
+        extents: Mapping[int, int] | None,
+    ) -> None: ...
+    def feed(self, text: str | bytes) -> None: ...
+    def read(self, output: int, errors: int, timeout_seconds: float) -> bool: ...
+    @property
+    def complaints(self) -> str: ...
+    # Of each object: name, format, has symbols, functions. Of each function: name, address, size,
+    # instructions, vector instructions, instructions by group.
+    def finish(
+        self,
+    ) -> list[tuple[str, str, bool, list[tuple[str, int, int, int, int, dict[str, int]]]]]: ...

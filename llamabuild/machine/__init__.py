@@ -1,0 +1,1 @@
+"""What this machine is, what it may use, what it has installed, and how quiet it is."""

@@ -1,0 +1,149 @@
+"""Finding external programs, with stand-ins on a PATH of the test's own."""
+
+import hashlib
+import sys
+import types
+
+import pytest
+
+from llamabuild.errors import EnvironmentLacks
+from llamabuild.machine import tools
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """Return a function that puts a shell script on an otherwise empty PATH."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    tools.find_tool.cache_clear()
+    tools._content.cache_clear()
+
+    def write(name, script, where=folder):
+        path = where / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        return path
+
+    yield write
+    tools.find_tool.cache_clear()
+    tools._content.cache_clear()
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def carries(monkeypatch, name, attribute, folder):
+    module = types.ModuleType(name)
+    setattr(module, attribute, str(folder))
+    monkeypatch.setitem(sys.modules, name, module)
+
+
+def test_a_program_on_path(programs):
+    path = programs("objdump", "echo 'GNU objdump 2.40'; echo more")
+    tool = tools.find_tool("objdump")
+    assert (tool.path, tool.version, tool.sha256) == (str(path), "GNU objdump 2.40", "")
+
+
+def test_content_of_a_program_reached_by_a_link(programs, tmp_path):
+    real = programs("real-ld", "echo 'GNU ld 2.40'")
+    (tmp_path / "bin" / "ld").symlink_to(real)
+    tool = tools.find_tool("ld", hash_content=True)
+    assert tool.sha256 == digest(real)
+    assert tool.path.endswith("/ld")
+
+
+@pytest.mark.parametrize(("driver", "real"), [("gcc", "cc1"), ("g++", "cc1plus"), ("cc", "cc1")])
+def test_the_compiler_behind_the_driver_counts(programs, tmp_path, driver, real):
+    compiler = tmp_path / real
+    compiler.write_text("first")
+    script = f'[ "$1" = -print-prog-name={real} ] && echo {compiler} || echo "gcc 12.2.0"'
+    path = programs(driver, script)
+    first = tools.find_tool(driver, hash_content=True).sha256
+    assert first == hashlib.sha256((digest(path) + digest(compiler)).encode()).hexdigest()
+    compiler.write_text("second")
+    tools.find_tool.cache_clear()
+    tools._content.cache_clear()
+    assert tools.find_tool(driver, hash_content=True).sha256 != first
+
+
+def test_a_compiler_without_another_behind_it(programs):
+    path = programs("clang", 'case "$1" in -print*) echo cc1;; *) echo "clang 19";; esac')
+    assert tools.find_tool("clang", hash_content=True).sha256 == digest(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("cc", "apt-get install gcc"),
+        ("c++", "apt-get install g++"),
+        ("gcc-13", "apt-get install gcc-13"),
+        ("clang++-19", "apt-get install clang-19"),
+        ("/opt/gcc/bin/g++-14", "apt-get install g++-14"),
+        ("objdump", "apt-get install binutils"),
+        ("objdump-9", "install it, or put its folder on PATH"),
+        ("frobnicate", "install it, or put its folder on PATH"),
+    ],
+)
+def test_a_missing_program_says_what_to_install(programs, name, remedy):
+    with pytest.raises(EnvironmentLacks) as caught:
+        tools.find_tool(name)
+    assert f"'{name}' was not found" in caught.value.message
+    assert caught.value.remedy == remedy
+    assert caught.value.exit_code == 5
+
+
+def test_what_a_missing_program_is_for(programs):
+    with pytest.raises(EnvironmentLacks, match=r"needed to compile C\+\+"):
+        tools.find_tool("c++")
+
+
+def test_a_program_that_does_not_run(programs):
+    programs("perf", "echo 'perf not found for this kernel' >&2; exit 2")
+    with pytest.raises(EnvironmentLacks, match="does not run .*not found for this kernel"):
+        tools.find_tool("perf")
+
+
+def test_cmake_of_the_python_package_goes_before_path(programs, tmp_path, monkeypatch):
+    carried = tmp_path / "carried"
+    carried.mkdir()
+    programs("cmake", "echo cmake version 3.27.0")
+    path = programs("cmake", "echo cmake version 4.1.0", carried)
+    carries(monkeypatch, "cmake", "CMAKE_BIN_DIR", carried)
+    assert tools.find_tool("cmake").path == str(path)
+
+
+def test_cmake_on_path_when_the_package_is_not_installed(programs, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cmake", None)
+    path = programs("cmake", "echo cmake version 3.26.0")
+    assert tools.find_tool("cmake").path == str(path)
+
+
+@pytest.mark.parametrize("version", ["cmake version 3.25.1", "cmake version 3.9.6", "who knows"])
+def test_a_cmake_that_is_too_old(programs, monkeypatch, version):
+    monkeypatch.setitem(sys.modules, "cmake", None)
+    programs("cmake", f"echo {version}")
+    with pytest.raises(EnvironmentLacks, match=r"at least 3\.26") as caught:
+        tools.find_tool("cmake")
+    assert "pip install 'cmake>=3.26'" in caught.value.remedy
+
+
+def test_a_program_is_asked_once(programs, tmp_path):
+    programs("git", f"echo asked >> {tmp_path}/log; echo git version 2.39")
+    assert tools.find_tool("git") == tools.find_tool("git")
+    assert (tmp_path / "log").read_text() == "asked\n"
+
+
+def test_all_that_are_there(programs, monkeypatch):
+    for name in ("cmake", "ninja"):
+        monkeypatch.setitem(sys.modules, name, None)
+    programs("git", "echo git version 2.39")
+    programs("ninja", "echo 1.11.1")
+    programs("cmake", "echo cmake version 3.20.0")
+    assert set(tools.find_tools()) == {"git", "ninja"}
+
+
+def test_every_program_has_a_package():
+    assert all(entry.debian and entry.purpose for entry in tools.tool_table().values())
+    assert tools.tool_table()["cmake"].minimum == "3.26"
