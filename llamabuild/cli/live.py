@@ -57,7 +57,8 @@ class Narrator(Observer):
 
     def note(self, message: str) -> None:
         """Print a line that stays."""
-        self._console.print(Text(f"[{clock(time.monotonic() - self._began)}] {message}"))
+        line = Text(f"[{clock(time.monotonic() - self._began)}] {message}")
+        self._console.print(line, soft_wrap=True)
 
     def planned(self, estimates: Sequence[BuildEstimate]) -> None:
         """Say how much there is to build."""

@@ -15,6 +15,8 @@ class Request:
 
     names: tuple[str, ...] = ()
     baseline: str | None = None
+    only_baseline: bool = False
+    """The baseline and its copy alone: what the machine calls a difference."""
     source: str | None = None
     model: str | None = None
     workloads: tuple[str, ...] = ()

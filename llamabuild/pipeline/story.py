@@ -83,6 +83,8 @@ def _begun(request: Request, results: Results, observer: Observer) -> tuple[Run,
     machine = detect_machine()
     catalogue = load_catalogue(default_source(request.source), request.variants_dirs)
     baseline, arms = choose_arms(catalogue, machine.cpu, request.names, request.baseline)
+    if request.only_baseline:
+        arms = tuple(arm for arm in arms if arm.name == baseline)
     threads = request.threads or machine.usable_threads
     schedule = standard_schedule(
         secrets.randbits(32) if request.seed is None else request.seed,
