@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
 from typing import NoReturn
@@ -81,9 +80,8 @@ def main() -> NoReturn:
         code = _complain("interrupted", 130)
     except Terminated:
         code = _complain("terminated", 143)
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; keep Python from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit:
+        # Only for a closed pipe, by click and rich: whoever read our output has seen enough.
         code = 0
     sys.exit(code if isinstance(code, int) else 0)
 

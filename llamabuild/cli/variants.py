@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from llamabuild.errors import Inconclusive
+from llamabuild.errors import BuildFailed, GateFailed, Inconclusive
 
 from . import options
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from llamabuild.pipeline import Request
-    from llamabuild.types.comparison import ComparisonSet
+    from llamabuild.report.document import Document
     from llamabuild.types.run import Run
 
 
@@ -57,33 +56,32 @@ def _request(*, workloads: str | None, variants_dirs: tuple[Path, ...], **rest: 
 
 
 def _run(request: Request, output: Path, *, as_json: bool) -> None:
-    from llamabuild.compare import compare_run  # noqa: PLC0415
     from llamabuild.pipeline import run_variants  # noqa: PLC0415
-    from llamabuild.report.write import render, write_report  # noqa: PLC0415
-    from llamabuild.store.results import Results  # noqa: PLC0415
+    from llamabuild.report.material import load  # noqa: PLC0415
+    from llamabuild.report.text import render_text  # noqa: PLC0415
+    from llamabuild.report.write import render_json, write_material  # noqa: PLC0415
 
     from .live import observer  # noqa: PLC0415
 
     with observer() as watching:
         run = run_variants(request, watching)
-    with Results.open() as results:
-        comparisons = compare_run(run, results.trials(run.id))
-    page = write_report(run.id, output / run.id)
-    click.echo(render(run.id, "json" if as_json else "text"), nl=False)
+    material = load(run.id)
+    page = write_material(material, output / run.id)
+    render = render_json if as_json else render_text
+    click.echo(render(material.document), nl=False)
     click.echo(f"report: {page}", err=True)
-    again = f"python -m llamabuild report {shlex.quote(run.id)}"
-    click.echo(f"run:    {run.id} (again: {again})", err=True)
-    _exit(run, comparisons)
+    click.echo(f"again:  python -m llamabuild report {run.id}", err=True)
+    _exit(run, material.document)
 
 
-def _exit(run: Run, comparisons: ComparisonSet) -> None:
+def _exit(run: Run, document: Document) -> None:
     """The exit code of a finished run: what a script must know, worst first."""
     if any(arm.status == "build failed" for arm in run.arms):
-        raise click.exceptions.Exit(4)
-    failed = any(not e.passed for arm in run.arms for e in arm.expectations)
-    if failed or any(arm.status in {"wrong output", "bench failed"} for arm in run.arms):
-        raise click.exceptions.Exit(1)
-    noisy = [item.workload for item in comparisons.noise if not item.usable]
+        raise click.exceptions.Exit(BuildFailed.exit_code)
+    broken = any(not e.passed for arm in run.arms for e in arm.expectations)
+    if broken or any(arm.status in {"wrong output", "bench failed"} for arm in run.arms):
+        raise click.exceptions.Exit(GateFailed.exit_code)
+    noisy = [item.workload for item in document.noise if not item.usable]
     if noisy:
         message = f"the copy of the baseline differs from the baseline on {', '.join(noisy)}"
         raise Inconclusive(message, "the machine was too noisy to trust this run; run it again")

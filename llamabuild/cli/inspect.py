@@ -1,0 +1,94 @@
+"""``inspect``: which SIMD a file's machine code uses, and whether it is what was expected."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from llamabuild import inspect
+from llamabuild.errors import GateFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llamabuild.types.inspection import ExpectationResult, Inspection
+    from llamabuild.types.variant import Expectation
+
+
+@click.command()
+@click.argument("target", metavar="PATH|VARIANT")
+@click.option(
+    "--function",
+    metavar="GLOB",
+    help="Only functions whose demangled name matches, such as 'ggml_vec_dot_*'.",
+)
+@click.option(
+    "--require", default="", metavar="G,..", help="Fail unless each of these ISA groups is there."
+)
+@click.option(
+    "--forbid", default="", metavar="G,..", help="Fail if one of these ISA groups is there."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object to stdout.")
+def command(target: str, function: str | None, require: str, forbid: str, *, as_json: bool) -> None:
+    """Show which SIMD machine code uses, function by function.
+
+    PATH is an ELF executable, library, object, an archive or a wheel; VARIANT one that is built,
+    with its own expectations. Exits with 1 when an expectation fails.
+    """
+    asked = _asked(function, require, forbid)
+    path = Path(target)
+    if path.exists():
+        paths, expectations = (path,), asked
+    else:
+        from llamabuild.build.lookup import built_variant  # noqa: PLC0415
+
+        paths, own = built_variant(target)
+        expectations = (*own, *asked)
+    inspections = [inspection for path in paths for inspection in inspect.inspect_file(path)]
+    results = inspect.check_expectations(inspections, expectations)
+    if as_json:
+        _print_json(inspections, results, function)
+    else:
+        from llamabuild.inspect.summary import summary  # noqa: PLC0415
+
+        click.echo("\n".join(summary(inspections, results, function)))
+    failures = [result.reason for result in results if not result.passed]
+    if failures:
+        raise GateFailed("; ".join(failures))
+
+
+def _asked(function: str | None, require: str, forbid: str) -> tuple[Expectation, ...]:
+    if not require and not forbid:
+        return ()
+    from llamabuild.types.variant import Expectation  # noqa: PLC0415
+
+    required, forbidden = (
+        inspect.checked_groups(text.replace(",", " ").split()) for text in (require, forbid)
+    )
+    return (Expectation(binary="*", function=function or "*", require=required, forbid=forbidden),)
+
+
+def _print_json(
+    inspections: Sequence[Inspection],
+    results: Sequence[ExpectationResult],
+    function: str | None,
+) -> None:
+    """One file is one object; several are listed under ``files``."""
+    import msgspec  # noqa: PLC0415
+
+    if function is not None:
+        inspections = [
+            msgspec.structs.replace(i, functions=inspect.function_glob(i, function))
+            for i in inspections
+        ]
+    passed = "passed" if all(result.passed for result in results) else "failed"
+    verdict = {"expectations": results, "verdict": passed if results else "unchecked"}
+    if len(inspections) == 1:
+        document = {**msgspec.structs.asdict(inspections[0]), **verdict}
+    else:
+        document = {"files": inspections, **verdict}
+    click.get_binary_stream("stdout").write(msgspec.json.encode(document) + b"\n")
+    sys.stdout.flush()

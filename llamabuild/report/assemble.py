@@ -1,0 +1,115 @@
+"""Turn a run, its trials and its comparisons into the document that every format renders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llamabuild.report.answer import answer
+from llamabuild.report.assemble_variant import tool_versions, variant_result
+from llamabuild.report.document import (
+    SCHEMA,
+    Document,
+    ModelInfo,
+    NoiseInfo,
+    RunInfo,
+    SourceInfo,
+)
+from llamabuild.report.numbers import finite
+from llamabuild.report.portable import clean
+from llamabuild.types.run import DiscardedBlock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llamabuild.types.comparison import ComparisonSet, Noise
+    from llamabuild.types.inputs import Model, Source
+    from llamabuild.types.run import Run, Trial
+
+
+def build_document(
+    run: Run, trials: Sequence[Trial], comparisons: ComparisonSet, limits: str = ""
+) -> Document:
+    """Return the document of a run.
+
+    Args:
+        run: The run; unfinished ones are fine.
+        trials: Its trials so far.
+        comparisons: Their comparison.
+        limits: What the run could not show, in words.
+    """
+    variants = tuple(variant_result(run, arm, trials, comparisons) for arm in run.arms)
+    noise = tuple(_noise(item) for item in comparisons.noise)
+    return Document(
+        schema=SCHEMA,
+        run=_run(run),
+        machine=run.machine,
+        source=_source(run.source),
+        model=_model(run.model),
+        baseline=run.baseline,
+        blocks=comparisons.blocks,
+        look=comparisons.look,
+        alpha=finite(comparisons.alpha) or 0.0,
+        usable=all(item.usable for item in noise),
+        answer=answer(run.baseline, run.workloads, variants, noise),
+        limits=clean(limits),
+        variants=variants,
+        noise=noise,
+        discarded=tuple(
+            DiscardedBlock(block=item.block, reason=clean(item.reason)) for item in run.discarded
+        ),
+    )
+
+
+def _run(run: Run) -> RunInfo:
+    return RunInfo(
+        id=run.id,
+        started=run.started,
+        finished=run.finished,
+        status=run.status,
+        command=tuple(clean(argument) for argument in run.command),
+        version=run.version,
+        threads=run.threads,
+        schedule=run.schedule,
+        workloads=run.workloads,
+        tools=tool_versions(run.tools),
+    )
+
+
+def _source(source: Source) -> SourceInfo:
+    return SourceInfo(
+        spec=clean(source.spec),
+        version=source.version,
+        ggml_version=source.ggml_version,
+        digest=source.digest,
+        archive_sha256=source.archive_sha256,
+    )
+
+
+def _model(model: Model) -> ModelInfo:
+    return ModelInfo(
+        spec=clean(model.spec),
+        name=clean(model.name),
+        architecture=clean(model.architecture),
+        quantization=clean(model.quantization),
+        parameters=model.parameters,
+        layers=model.layers,
+        embedding_length=model.embedding_length,
+        bytes=model.size_bytes,
+        sha256=model.sha256,
+        synthetic=model.synthetic,
+    )
+
+
+def _noise(noise: Noise) -> NoiseInfo:
+    comparison = noise.comparison
+    return NoiseInfo(
+        workload=noise.workload,
+        ratio=finite(comparison.ratio),
+        low=finite(comparison.low),
+        high=finite(comparison.high),
+        verdict=comparison.verdict,
+        floor=finite(noise.floor) or 0.0,
+        threshold=finite(noise.threshold) or 0.0,
+        usable=noise.usable,
+        trials=comparison.trials,
+    )

@@ -1,0 +1,179 @@
+"""The part of the document that belongs to one variant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llamabuild.report import isa
+from llamabuild.report.document import (
+    FAILED,
+    NO_EXPECTATIONS,
+    NOT_INSPECTED,
+    PASSED,
+    BuildInfo,
+    EquivalenceInfo,
+    ExpectationInfo,
+    InspectionInfo,
+    Settings,
+    ToolVersion,
+    VariantResult,
+    WorkloadResult,
+)
+from llamabuild.report.numbers import finite
+from llamabuild.report.portable import clean, clean_value
+from llamabuild.types.comparison import BASELINE, NOT_MEASURED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from llamabuild.types.build import Build
+    from llamabuild.types.comparison import ComparisonSet
+    from llamabuild.types.machine import Tool
+    from llamabuild.types.run import Arm, Equivalence, Run, Trial, Workload
+    from llamabuild.types.variant import Variant
+
+
+def variant_result(
+    run: Run, arm: Arm, trials: Sequence[Trial], comparisons: ComparisonSet
+) -> VariantResult:
+    """Return what the run says about one arm; every arm gets one, also those that failed."""
+    return VariantResult(
+        name=clean(arm.name),
+        description=clean(arm.variant.description) if arm.variant else "",
+        status=arm.status,
+        reason=clean(arm.reason),
+        settings=_settings(arm.variant) if arm.variant else None,
+        build=_build(arm.build, cached=arm.build_cached) if arm.build else None,
+        inspection=_inspection(arm, run.model.quantization),
+        equivalence=_equivalence(arm.equivalence),
+        workloads=tuple(
+            _workload(run, arm, workload, trials, comparisons) for workload in run.workloads
+        ),
+    )
+
+
+def tool_versions(tools: Iterable[Tool]) -> tuple[ToolVersion, ...]:
+    """Return tools without their places on this machine."""
+    return tuple(
+        ToolVersion(name=tool.name, version=clean(tool.version), sha256=tool.sha256)
+        for tool in tools
+    )
+
+
+def _settings(variant: Variant) -> Settings:
+    def cleaned(arguments: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(clean(argument) for argument in arguments)
+
+    return Settings(
+        cmake=clean_value(variant.cmake),
+        c_flags=cleaned(variant.flags.c),
+        cxx_flags=cleaned(variant.flags.cxx),
+        link_flags=cleaned(variant.flags.link),
+        environment=clean_value(variant.runtime.environment),
+        bench_arguments=cleaned(variant.runtime.bench),
+    )
+
+
+def _build(build: Build, *, cached: bool) -> BuildInfo:
+    return BuildInfo(
+        id=build.id,
+        seconds=build.seconds,
+        cpu_seconds=build.cpu_seconds,
+        cached=cached,
+        bytes=build.size_bytes,
+        compiled=build.compiled,
+        cache_hits=build.cache_hits,
+        created=build.created,
+        native_resolution=clean(build.plan.native_resolution),
+        compilers=tool_versions(build.plan.compilers),
+        commands=tuple(
+            tuple(clean(argument) for argument in step.argv) for step in build.plan.steps
+        ),
+    )
+
+
+def _inspection(arm: Arm, quantization: str) -> InspectionInfo:
+    groups: dict[str, int] = {}
+    for inspection in arm.inspections:
+        for group, number in inspection.groups.items():
+            groups[group] = groups.get(group, 0) + number
+    if not arm.inspections:
+        verdict = NOT_INSPECTED
+    elif not arm.expectations:
+        verdict = NO_EXPECTATIONS
+    else:
+        verdict = PASSED if all(result.passed for result in arm.expectations) else FAILED
+    kernels = isa.kernels_of(arm.inspections, quantization)
+    return InspectionInfo(
+        highest=isa.highest(groups),
+        groups={group: groups[group] for group in isa.in_order(groups)},
+        verdict=verdict,
+        instructions=sum(inspection.instructions for inspection in arm.inspections),
+        vector=sum(inspection.vector for inspection in arm.inspections),
+        files=tuple(clean(inspection.file) for inspection in arm.inspections),
+        kernels=isa.totals(kernels),
+        functions=isa.top(kernels),
+        expectations=tuple(
+            ExpectationInfo(
+                binary=result.expectation.binary,
+                function=result.expectation.function,
+                require=result.expectation.require,
+                forbid=result.expectation.forbid,
+                passed=result.passed,
+                reason=clean(result.reason),
+            )
+            for result in arm.expectations
+        ),
+    )
+
+
+def _equivalence(equivalence: Equivalence) -> EquivalenceInfo:
+    return EquivalenceInfo(
+        verdict=equivalence.verdict,
+        mean_kl_divergence=finite(equivalence.mean_kl_divergence),
+        max_kl_divergence=finite(equivalence.max_kl_divergence),
+        top_token_agreement=finite(equivalence.top_token_agreement),
+        tokens=equivalence.tokens,
+        reason=clean(equivalence.reason),
+    )
+
+
+def _workload(
+    run: Run, arm: Arm, workload: Workload, trials: Sequence[Trial], comparisons: ComparisonSet
+) -> WorkloadResult:
+    failed = sum(
+        trial.arm == arm.name and trial.workload == workload.name and trial.status != "ok"
+        for trial in trials
+    )
+    for comparison in comparisons.comparisons:
+        if comparison.arm == arm.name and comparison.workload == workload.name:
+            return WorkloadResult(
+                name=workload.name,
+                unit=comparison.unit,
+                median=finite(comparison.median),
+                mad=finite(comparison.mad),
+                ratio=finite(comparison.ratio),
+                low=finite(comparison.low),
+                high=finite(comparison.high),
+                level=finite(comparison.level),
+                p_value=finite(comparison.p_value),
+                verdict=comparison.verdict,
+                detectable=finite(comparison.detectable),
+                trials=comparison.trials,
+                failed=failed,
+            )
+    return WorkloadResult(
+        name=workload.name,
+        unit=workload.unit,
+        median=None,
+        mad=None,
+        ratio=None,
+        low=None,
+        high=None,
+        level=None,
+        p_value=None,
+        verdict=BASELINE if arm.name == run.baseline and arm.status == "ready" else NOT_MEASURED,
+        detectable=None,
+        trials=0,
+        failed=failed,
+    )

@@ -1,0 +1,48 @@
+"""CSV: one row a trial, or one row a comparison."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from llamabuild.report.rows import comparison_rows, trial_rows
+
+if TYPE_CHECKING:
+    from llamabuild.report.material import Material
+    from llamabuild.report.rows import Row
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def trials_csv(material: Material) -> str:
+    """Return one row a trial with every field that llama-bench printed."""
+    return _write(trial_rows(material))
+
+
+def comparisons_csv(material: Material) -> str:
+    """Return one row a variant and workload."""
+    return _write(comparison_rows(material.document))
+
+
+def _write(rows: list[Row]) -> str:
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(_cell(column) for column in columns)
+    writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
+    return buffer.getvalue()
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401 - whatever llama-bench printed
+    """Write a cell; text that a spreadsheet would run as a formula gets an apostrophe."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return str(value)
+    text = value if isinstance(value, str) else json.dumps(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text

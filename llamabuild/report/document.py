@@ -1,0 +1,231 @@
+"""The JSON document of a run: ``variants --json`` and ``report --format json``.
+
+Everything in it is safe to publish: no folder of the machine it was made on, no NaN and no
+infinity. Numbers that could not be had are null, with the reason beside them.
+"""
+
+from __future__ import annotations
+
+from llamabuild.types.base import Data
+from llamabuild.types.machine import Machine
+from llamabuild.types.run import DiscardedBlock, Schedule, Workload
+
+SCHEMA = "llamabuild.variants/1"
+PASSED, FAILED = "passed", "failed"
+NO_EXPECTATIONS, NOT_INSPECTED = "no expectations", "not inspected"
+
+
+class ToolVersion(Data, frozen=True):
+    """An external program, without its place on this machine."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+class RunInfo(Data, frozen=True):
+    """When and how the run was made. Times are ISO 8601, UTC."""
+
+    id: str
+    started: str
+    finished: str
+    status: str
+    command: tuple[str, ...]
+    version: str
+    """Version of llamabuild."""
+    threads: int
+    schedule: Schedule
+    workloads: tuple[Workload, ...]
+    tools: tuple[ToolVersion, ...]
+
+
+class SourceInfo(Data, frozen=True):
+    """The llama.cpp tree."""
+
+    spec: str
+    version: str
+    ggml_version: str
+    digest: str
+    archive_sha256: str
+
+
+class ModelInfo(Data, frozen=True):
+    """The model."""
+
+    spec: str
+    name: str
+    architecture: str
+    quantization: str
+    parameters: int
+    layers: int
+    embedding_length: int
+    bytes: int
+    sha256: str
+    synthetic: bool
+
+
+class Settings(Data, frozen=True):
+    """What makes the variant this variant."""
+
+    cmake: dict[str, str]
+    c_flags: tuple[str, ...]
+    cxx_flags: tuple[str, ...]
+    link_flags: tuple[str, ...]
+    environment: dict[str, str]
+    bench_arguments: tuple[str, ...]
+
+
+class BuildInfo(Data, frozen=True):
+    """What it cost to build. Seconds are those of the time when it was built."""
+
+    id: str
+    seconds: float
+    cpu_seconds: float
+    cached: bool
+    """The build was in the store already; nothing was compiled for this run."""
+    bytes: int
+    compiled: int
+    cache_hits: int
+    """Compiler runs that the compiler cache answered; -1 without one."""
+    created: str
+    native_resolution: str
+    compilers: tuple[ToolVersion, ...]
+    commands: tuple[tuple[str, ...], ...]
+    """``{source}`` and ``{build}`` stand for folders."""
+
+
+class Kernels(Data, frozen=True):
+    """The functions that do the matrix products of this model, taken together."""
+
+    functions: int
+    instructions: int
+    vector: int
+    share: float
+    """``vector / instructions``."""
+
+
+class FunctionInfo(Data, frozen=True):
+    """One function that matters for speed."""
+
+    name: str
+    file: str
+    instructions: int
+    vector: int
+    highest: str
+    groups: dict[str, int]
+
+
+class ExpectationInfo(Data, frozen=True):
+    """One expectation of the variant and whether the machine code meets it."""
+
+    binary: str
+    function: str
+    require: tuple[str, ...]
+    forbid: tuple[str, ...]
+    passed: bool
+    reason: str
+
+
+class InspectionInfo(Data, frozen=True):
+    """Which SIMD the machine code uses, over all inspected files."""
+
+    highest: str
+    groups: dict[str, int]
+    """Instructions by ISA group."""
+    verdict: str
+    """``passed``, ``failed``, ``no expectations`` or ``not inspected``."""
+    instructions: int
+    vector: int
+    files: tuple[str, ...]
+    kernels: Kernels | None
+    functions: tuple[FunctionInfo, ...]
+    """The kernels with the most vector instructions; not all functions."""
+    expectations: tuple[ExpectationInfo, ...]
+
+
+class EquivalenceInfo(Data, frozen=True):
+    """Output against the baseline's. Divergences are in nats per token."""
+
+    verdict: str
+    """``same``, ``different``, ``baseline`` or ``not checked``."""
+    mean_kl_divergence: float | None
+    max_kl_divergence: float | None
+    top_token_agreement: float | None
+    tokens: int
+    reason: str
+
+
+class WorkloadResult(Data, frozen=True):
+    """One variant on one workload; ``ratio`` above 1 is faster than the baseline."""
+
+    name: str
+    unit: str
+    median: float | None
+    mad: float | None
+    ratio: float | None
+    low: float | None
+    high: float | None
+    level: float | None
+    p_value: float | None
+    verdict: str
+    """``faster``, ``slower``, ``equivalent``, ``no difference shown``, ``baseline`` or ``not
+    measured``."""
+    detectable: float | None
+    """Smallest difference (fraction) that this run had an 80 % chance to show."""
+    trials: int
+    failed: int
+    """Trials that crashed, hung or printed nothing usable."""
+
+
+class VariantResult(Data, frozen=True):
+    """Everything about one variant."""
+
+    name: str
+    description: str
+    status: str
+    reason: str
+    settings: Settings | None
+    build: BuildInfo | None
+    inspection: InspectionInfo
+    equivalence: EquivalenceInfo
+    workloads: tuple[WorkloadResult, ...]
+
+
+class NoiseInfo(Data, frozen=True):
+    """What a second copy of the baseline (A′) showed: the noise of this machine."""
+
+    workload: str
+    ratio: float | None
+    low: float | None
+    high: float | None
+    verdict: str
+    floor: float
+    """Absolute log-ratio of A′ to the baseline."""
+    threshold: float
+    """Smallest difference that counts here, as a fraction."""
+    usable: bool
+    trials: int
+
+
+class Document(Data, frozen=True):
+    """A whole run."""
+
+    schema: str
+    run: RunInfo
+    machine: Machine
+    source: SourceInfo
+    model: ModelInfo
+    baseline: str
+    blocks: int
+    """Blocks that count, without warm-up and discarded ones."""
+    look: int
+    alpha: float
+    usable: bool
+    """False when the copy of the baseline came out faster or slower on any workload."""
+    answer: str
+    """The result in one sentence."""
+    limits: str
+    """What this run could not show."""
+    variants: tuple[VariantResult, ...]
+    noise: tuple[NoiseInfo, ...]
+    discarded: tuple[DiscardedBlock, ...]

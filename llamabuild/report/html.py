@@ -1,0 +1,108 @@
+"""The self-contained HTML page."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+from markupsafe import Markup, escape
+
+from llamabuild.report import numbers
+from llamabuild.report.palette import VERDICT_MARK, VERDICT_ROLE, css_variables
+from llamabuild.report.sections import SECTIONS
+
+if TYPE_CHECKING:
+    from llamabuild.report.material import Material
+
+_STRONG = re.compile(r"(\d[\d.]*×)")
+_RANGE = re.compile(r"(\[[^\]<]*\])")
+
+
+def render_html(material: Material) -> str:
+    """Return the whole page; it loads nothing and runs no script but its own.
+
+    Everything that came from outside is escaped, and a content security policy with the hash of
+    the one script stops anything that would slip through.
+    """
+    environment = _environment()
+    script = _template_text("sort.js")
+    sections = []
+    for section in SECTIONS:
+        context = section.context(material)
+        if context is not None:
+            template = environment.get_template(f"sections/{section.name}.html")
+            body = template.render(document=material.document, **context)
+            # The template escaped what it was given.
+            sections.append((section, Markup(body)))  # noqa: S704
+    return environment.get_template("page.html").render(
+        document=material.document,
+        sections=sections,
+        script=Markup(script),  # noqa: S704 - our own file
+        script_hash=_csp_hash(script),
+        style=Markup(_style()),  # noqa: S704 - our own file
+    )
+
+
+def prose(text: str) -> Markup:
+    """Return a sentence with backticked names as code and ratios in bold, the rest escaped."""
+    pieces = []
+    for place, piece in enumerate(text.split("`")):
+        if place % 2:
+            pieces.append(Markup("<code>{}</code>").format(piece))
+        else:
+            strong = _STRONG.sub(r"<strong>\1</strong>", str(escape(piece)))
+            whole = _RANGE.sub(r'<span class="whole">\1</span>', strong)
+            pieces.append(Markup(whole))  # noqa: S704 - escaped above
+    return Markup("").join(pieces)
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("llamabuild.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: dict[str, Any] = {
+        "throughput": numbers.throughput,
+        "percent": numbers.percent,
+        "probability": numbers.probability,
+        "small": numbers.small,
+        "size": numbers.size,
+        "seconds": numbers.seconds,
+        "moment": numbers.moment,
+        "sentence": numbers.sentence,
+        "prose": prose,
+    }
+    environment.filters.update(filters)
+    environment.globals.update(
+        ratio=numbers.ratio,
+        interval=numbers.interval,
+        count=numbers.count,
+        role=VERDICT_ROLE.get,
+        mark=VERDICT_MARK.get,
+    )
+    return environment
+
+
+def _style() -> str:
+    dark = f":root {{ {css_variables('dark')} }}"
+    return (
+        f":root {{ {css_variables('light')} }}\n"
+        f"@media screen and (prefers-color-scheme: dark) {{ {dark} }}\n"
+        + _template_text("style.css")
+    )
+
+
+def _template_text(name: str) -> str:
+    return files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _csp_hash(script: str) -> str:
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"

@@ -1,0 +1,36 @@
+"""What a section of the HTML report is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from llamabuild.report.plots.inline import inline_svg
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llamabuild.report.material import Material
+    from llamabuild.report.plots import Plot
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section: its heading, its template and what the template needs."""
+
+    name: str
+    """Anchor in the page, and name of ``templates/sections/NAME.html``."""
+    title: str
+    context: Callable[[Material], dict[str, Any] | None]
+    """The template's variables besides ``document``; None leaves the section out."""
+
+
+def picture(plot: Plot, material: Material) -> Markup | None:
+    """Return a plot as inline SVG, or None when there is nothing to draw."""
+    figure = plot.figure(material)
+    if figure is None:
+        return None
+    # The text inside was escaped by the SVG writer and went through an XML parser since.
+    return Markup(inline_svg(figure, plot.name, plot.title))  # noqa: S704

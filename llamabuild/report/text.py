@@ -1,0 +1,129 @@
+"""The terminal: the answer, a table and the reasons."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from llamabuild.report import numbers
+from llamabuild.report.document import FAILED, NOT_INSPECTED
+from llamabuild.report.palette import VERDICT_MARK
+from llamabuild.report.rows import run_row
+from llamabuild.types.comparison import BASELINE, EQUIVALENT, FASTER, SLOWER
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llamabuild.report.document import Document, VariantResult, WorkloadResult
+    from llamabuild.types.run import Run
+
+PLAIN_WIDTH = 120
+LISTING_WIDTH = 200
+_STYLES = {FASTER: "blue", SLOWER: "red", EQUIVALENT: "cyan", BASELINE: "bold"}
+
+
+def render_text(document: Document, width: int = PLAIN_WIDTH) -> str:
+    """Return the report as plain text."""
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    with console.capture() as captured:
+        print_text(document, console)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+
+
+def render_runs(runs: Sequence[Run]) -> str:
+    """Return one line a run: id, start, status, builds, model and CPU."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("run", "started", "status", "builds", "model", "cpu"):
+        table.add_column(column, no_wrap=True)
+    for run in runs:
+        row = run_row(run)
+        model = f"{row['model']} {row['quantization']}"
+        cells = (row["run"], numbers.moment(run.started), run.status, str(len(run.arms)), model)
+        table.add_row(*map(Text, cells), Text(row["cpu"]))
+    console = Console(file=io.StringIO(), width=LISTING_WIDTH, color_system=None)
+    with console.capture() as captured:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+
+
+def print_text(document: Document, console: Console) -> None:
+    """Print the report; nothing in it is read as markup."""
+    console.print(Text(document.answer.replace("`", "")), soft_wrap=False)
+    console.print()
+    console.print(results_table(document))
+    for variant in document.variants:
+        if variant.reason:
+            line = Text(f"{variant.name}: ", style="bold")
+            console.print(line.append(f"{variant.status}: {variant.reason}", style="not bold"))
+        for item in variant.inspection.expectations:
+            if not item.passed:
+                line = Text(f"{variant.name}: ", style="bold")
+                console.print(line.append(f"SIMD not as expected: {item.reason}", style="red"))
+    _print_footer(document, console)
+
+
+def results_table(document: Document) -> Table:
+    """Return one row a variant."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("build", no_wrap=True)
+    table.add_column("status")
+    table.add_column("SIMD", no_wrap=True)
+    table.add_column("vector", justify="right", no_wrap=True)
+    for workload in document.run.workloads:
+        table.add_column(Text(f"{workload.name}\n{workload.unit}"), justify="right", no_wrap=True)
+        table.add_column(Text(f"{workload.name}\nvs {document.baseline}"))
+    for variant in document.variants:
+        table.add_row(*_cells(variant))
+    return table
+
+
+def _cells(variant: VariantResult) -> list[Text]:
+    inspection = variant.inspection
+    highest = numbers.MISSING if inspection.verdict == NOT_INSPECTED else inspection.highest
+    share = numbers.percent(inspection.kernels.share, 0) if inspection.kernels else numbers.MISSING
+    ready = variant.status == "ready"
+    cells = [
+        Text(variant.name, style="bold"),
+        Text("measured" if ready else variant.status, style="" if ready else "yellow"),
+        Text(highest, style="red" if inspection.verdict == FAILED else ""),
+        Text(share),
+    ]
+    for result in variant.workloads:
+        cells += [Text(numbers.throughput(result.median)), _compared(result)]
+    return cells
+
+
+def _compared(result: WorkloadResult) -> Text:
+    style = _STYLES.get(result.verdict, "")
+    mark = VERDICT_MARK.get(result.verdict, "")
+    if result.ratio is None or result.verdict == BASELINE:
+        return Text(f"{mark} {result.verdict}" if result.verdict == BASELINE else mark, style=style)
+    number = numbers.ratio(result.ratio, result.low, result.high)
+    span = numbers.interval(result.ratio, result.low, result.high)
+    text = Text(f"{mark} {number} ", style=style)
+    text.append(span, style="default")
+    return text.append(f"\n  {result.verdict}")
+
+
+def _print_footer(document: Document, console: Console) -> None:
+    run = document.run
+    for item in document.noise:
+        state = "" if item.usable else " (not usable as a gate)"
+        line = f"noise floor of {item.workload}: {numbers.percent(item.floor)}{state}"
+        console.print(Text(line, style="" if item.usable else "red"))
+    if document.limits:
+        console.print(Text(numbers.sentence(document.limits)))
+    blocks = numbers.count(document.blocks, "block")
+    discarded = len(document.discarded)
+    console.print(
+        Text(
+            f"{blocks}, {discarded} discarded; {numbers.count(run.threads, 'thread')}; "
+            f"seed {run.schedule.seed}; run {run.id}",
+            style="dim",
+        )
+    )
