@@ -139,7 +139,9 @@ def _run_step(
     environment = {name: filled(value) for name, value in step.environment.items()}
     # User flags from the environment would get into a build whose id knows nothing of them.
     cleared = dict.fromkeys(("CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS"), "")
-    return run(argv, environment={**cleared, **environment, "LC_ALL": "C"}, on_line=report, log=log)
+    # A repository above the tree is not the tree's, and its commit not llama.cpp's.
+    fixed = {**cleared, "GIT_CEILING_DIRECTORIES": str(tree.parent), "LC_ALL": "C"}
+    return run(argv, environment={**environment, **fixed}, on_line=report, log=log)
 
 
 def _failure(plan: Plan, step: Step, finished: Finished, log: Path) -> BuildFailed:

@@ -1,0 +1,215 @@
+"""Plans, what decides a build's id, and the lines that matter when something fails."""
+
+import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+
+from llamabuild.build import execute_plan, make_plan, ordered_plans
+from llamabuild.build.diagnosis import compiler_complaint, unused_variables
+from llamabuild.build.execute import failure_log
+from llamabuild.build.plan import reproduction
+from llamabuild.errors import BadInput, BuildFailed
+from llamabuild.store.builds import files_folder, load_build
+from llamabuild.store.paths import cache_dir
+from llamabuild.types.build import Step
+from llamabuild.types.machine import Tool
+from llamabuild.types.variant import Flags, Runtime
+from llamabuild.variants import load_catalogue
+from tests.runs import SOURCE
+
+
+@pytest.fixture(autouse=True)
+def tools(monkeypatch):
+    """Tools with known identities; the test changes them to see what an id depends on."""
+    known = SimpleNamespace(compiler="gcc 12", native="-march=znver4", linker="ld 2.40")
+
+    def find_tool(name, *, hash_content=False):
+        version = known.linker if name == "ld" else known.compiler
+        digest = f"digest of {known.compiler}" if hash_content else ""
+        return Tool(name=name, path=f"/usr/bin/{name}", version=version, sha256=digest)
+
+    monkeypatch.setattr("llamabuild.build.plan.find_tool", find_tool)
+    monkeypatch.setattr("llamabuild.build.execute.find_tool", find_tool)
+    monkeypatch.setattr("llamabuild.build.plan.native_resolution", lambda path: known.native)
+    return known
+
+
+def variant(name="avx2"):
+    return load_catalogue(SOURCE.spec, []).get(name)
+
+
+def plan(name="avx2", source=SOURCE, jobs=2, compiler_cache=True, **changes):
+    changed = msgspec.structs.replace(variant(name), **changes)
+    return make_plan(changed, source, jobs=jobs, compiler_cache=compiler_cache)
+
+
+def test_the_id_covers_what_decides_the_build(tools):
+    ids = [
+        plan().build_id,
+        plan("avx512").build_id,
+        plan("native").build_id,
+        plan("native-o3").build_id,
+        plan(flags=Flags(c=("-O1",))).build_id,
+        plan(cmake={**variant().cmake, "GGML_OPENMP": "OFF"}).build_id,
+        plan(source=msgspec.structs.replace(SOURCE, digest="e" * 64)).build_id,
+    ]
+    tools.compiler = "gcc 13"
+    ids.append(plan().build_id)
+    tools.linker = "ld 2.41"
+    ids.append(plan().build_id)
+    assert len(set(ids)) == len(ids)
+
+
+def test_the_id_leaves_out_what_does_not():
+    same = [
+        plan(),
+        plan(jobs=64),
+        plan(compiler_cache=False),
+        plan(runtime=Runtime(environment={"A": "1"}, bench=("--poll", "0"))),
+        plan(description="other words"),
+        plan(source=msgspec.structs.replace(SOURCE, tree="/elsewhere")),
+    ]
+    assert len({p.build_id for p in same}) == 1
+
+
+def test_native_means_this_cpu_and_portable_does_not(tools):
+    before = plan("native").build_id, plan("avx2").build_id
+    tools.native = "-march=sapphirerapids"
+    after = plan("native").build_id, plan("avx2").build_id
+    assert before[0] != after[0]
+    assert before[1] == after[1]
+
+
+def test_a_plan_is_free_of_host_paths():
+    text = msgspec.json.encode(plan()).decode()
+    assert not re.search(r'"/|=/', text)
+
+
+def test_flags_stay_single_arguments():
+    made = plan(flags=Flags(cxx=("-O3", "-march=native"), link=("-Wl,-O1",)))
+    assert "-DCMAKE_CXX_FLAGS=-O3 -march=native" in made.steps[0].argv
+    assert "-DCMAKE_SHARED_LINKER_FLAGS=-Wl,-O1" in made.steps[0].argv
+
+
+def test_reproduction_needs_nothing_of_ours():
+    for command in reproduction(variant("native-o3")):
+        assert not any("{" in argument or "llamabuild" in argument for argument in command)
+
+
+def test_order_puts_what_shares_the_cache_together():
+    names = ["native-o3", "generic", "native", "avx2"]
+    planned = [(variant(name), plan(name)) for name in names]
+    estimates = ordered_plans(planned, jobs=2, compiler_cache=True)
+    assert [e.plan.variant for e in estimates] == ["native-o3", "generic", "native", "avx2"]
+    assert [e.compiles for e in estimates] == ["everything", "everything", "kernels", "kernels"]
+    without = ordered_plans(planned, jobs=2, compiler_cache=False)
+    assert {e.compiles for e in without} == {"everything"}
+    assert sum(e.seconds for e in without) > sum(e.seconds for e in estimates)
+
+
+CMAKE_WARNING = """CMake Warning:
+  Manually-specified variables were not used by the project:
+
+    GGML_AVX51
+    LLAMA_CURL
+
+
+"""
+
+
+def test_a_variable_that_cmake_did_not_use_is_an_error():
+    finished = SimpleNamespace(stderr=CMAKE_WARNING, stdout="")
+    wrong = msgspec.structs.replace(
+        variant(), cmake={"GGML_AVX51": "ON"}, origins={"cmake.GGML_AVX51": "mine.toml"}
+    )
+    message, remedy = unused_variables(finished, wrong)
+    assert "mine.toml: cmake.GGML_AVX51" in message
+    assert remedy == "did you mean 'GGML_AVX512'?"
+    # our own switch that this tree does not have is no concern of the variant's
+    assert unused_variables(finished, variant()) is None
+
+
+def test_the_first_error_line_is_found_in_a_long_log():
+    log = "[1/9] Building\nx.cpp:3:1: error: expected ';'\n1 error generated."
+    finished = SimpleNamespace(stdout=log, stderr="")
+    assert compiler_complaint(finished) == "x.cpp:3:1: error: expected ';'"
+
+
+def scripted(code: str):
+    """A plan whose one step runs Python instead of CMake."""
+    argv = (sys.executable, "-c", code, "{build}")
+    steps = (Step(name="compile", argv=argv),)
+    return msgspec.structs.replace(plan(), steps=steps, outputs=("llama-bench",))
+
+
+MAKES_ALL = """
+import os, sys
+bin = os.path.join(sys.argv[1], "bin")
+os.makedirs(bin)
+for name in ("llama-bench", "libggml.so.0"):
+    open(os.path.join(bin, name), "w").write(name)
+os.symlink("libggml.so.0", os.path.join(bin, "libggml.so"))
+print("[1/2] Building")
+print("[2/2] Linking")
+"""
+
+
+def test_a_build_is_published_with_its_files_and_made_once():
+    steps = []
+    made, cached = execute_plan(
+        scripted(MAKES_ALL), variant(), Path("/tree"), on_step=lambda *step: steps.append(step)
+    )
+    assert not cached
+    assert steps == [(1, 2), (2, 2)]
+    assert {f.path for f in made.files} == {"llama-bench", "libggml.so.0", "libggml.so"}
+    assert (files_folder(made.id) / "llama-bench").read_text() == "llama-bench"
+    again, cached = execute_plan(scripted("raise SystemExit(1)"), variant(), Path("/tree"))
+    assert cached
+    assert again == made
+    assert list(cache_dir("work").iterdir()) == []
+
+
+def test_a_damaged_build_is_made_again():
+    made, _ = execute_plan(scripted(MAKES_ALL), variant(), Path("/tree"))
+    (files_folder(made.id) / "llama-bench").write_text("")
+    again, cached = execute_plan(scripted(MAKES_ALL), variant(), Path("/tree"))
+    assert not cached
+    assert again.files == made.files
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (
+            "import sys; print('a.c:1: error: no'); sys.exit(1)",
+            r"compile failed: a\.c:1: error: no",
+        ),
+        ("import os; os.abort()", "SIGABRT"),
+        ("import os, sys; os.makedirs(sys.argv[1] + '/bin')", "made no llama-bench"),
+    ],
+)
+def test_a_failed_build_says_why_and_leaves_nothing(code, says):
+    with pytest.raises(BuildFailed, match=says):
+        execute_plan(scripted(code), variant(), Path("/tree"))
+    assert load_build(scripted(code).build_id) is None
+    assert list(cache_dir("work").iterdir()) == []
+
+
+def test_the_log_of_a_failed_build_is_kept():
+    failing = scripted("print('the whole story'); raise SystemExit(3)")
+    with pytest.raises(BuildFailed, match="the whole log is in"):
+        execute_plan(failing, variant(), Path("/tree"))
+    assert "the whole story" in failure_log(failing).read_text()
+
+
+def test_an_unused_variable_stops_a_build_after_configure():
+    code = f"import sys; print({CMAKE_WARNING!r}, file=sys.stderr)"
+    step = Step(name="configure", argv=(sys.executable, "-c", code))
+    failing = msgspec.structs.replace(plan(), steps=(step,))
+    wrong = msgspec.structs.replace(variant(), cmake={"GGML_AVX51": "ON"})
+    with pytest.raises(BadInput, match="does not know the CMake variable"):
+        execute_plan(failing, wrong, Path("/tree"))

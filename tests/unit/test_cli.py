@@ -1,0 +1,119 @@
+"""The command line: one clear line and an exit code for what is wrong, help for every command."""
+
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from llamabuild.cli import COMMANDS, main
+from llamabuild.store.results import Results
+from tests.runs import make_run
+
+
+@pytest.fixture
+def llamabuild(monkeypatch, capsys, tmp_path):
+    """Call the program as the shell would, in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["llamabuild", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return SimpleNamespace(
+            returncode=ended.value.code, stdout=captured.out, stderr=captured.err
+        )
+
+    return call
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "cache list", "cache verify", "cache gc"])
+def test_every_command_has_help(llamabuild, command):
+    result = llamabuild(*command.split(), "--help")
+    assert result.returncode == 0
+    assert "Usage: llamabuild" in result.stdout
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["varants"], 2, "unknown command 'varants': did you mean 'variants'?"),
+        (["variants", "nativ"], 2, "unknown variant 'nativ': did you mean 'native'?"),
+        (["variants", "--model", "/nowhere.gguf"], 2, "/nowhere.gguf"),
+        (["variants", "--source", "pypi:x"], 2, "pypi:"),
+        (["variants", "--source", "path:/nowhere"], 2, "/nowhere"),
+        (["variants", "--blocks", "0"], 2, "--blocks"),
+        (["variants", "--variants-dir", "/nowhere"], 2, "/nowhere"),
+        (["variants", "--resume", "1999"], 2, "not in the store"),
+        (["variants", "--baseline", "sve"], 5, "cannot run here"),
+        (["show", "avx5"], 2, "did you mean 'avx512'?"),
+        (["show"], 2, "Missing argument"),
+        (["inspect", "/etc/hostname"], 2, "hostname"),
+        (["inspect", "no-such-thing"], 2, "neither a file nor a variant"),
+        (["inspect", sys.executable, "--require", "avx3"], 2, "avx3"),
+        (["report"], 2, "no run yet"),
+        (["report", "latest", "--format", "docx"], 2, "docx"),
+        (["plan", "--source", "path:."], 2, "llama.cpp"),
+    ],
+)
+def test_bad_input_gets_one_line_and_its_exit_code(llamabuild, arguments, code, says):
+    result = llamabuild(*arguments)
+    assert (result.returncode, result.stdout) == (code, "")
+    assert says in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in result.stderr
+
+
+def test_a_broken_variant_file_is_named_with_its_line(llamabuild, tmp_path):
+    (tmp_path / "variants").mkdir()
+    (tmp_path / "variants" / "mine.toml").write_text('description = "x"\nextends = = "y"\n')
+    result = llamabuild("list")
+    assert result.returncode == 2
+    assert "mine.toml" in result.stderr
+    assert "line 2" in result.stderr
+
+
+def test_list_and_show_as_json(llamabuild):
+    listed = json.loads(llamabuild("list", "--json").stdout)["variants"]
+    assert {"generic", "avx2", "native"} <= {entry["name"] for entry in listed}
+    assert all(entry["runs_here"] or entry["reason"] for entry in listed)
+    shown = json.loads(llamabuild("show", "native", "--json").stdout)
+    assert shown["cmake"] == {"GGML_NATIVE": "ON"}
+    assert shown["commands"][0].startswith("cmake -S llama.cpp")
+
+
+def test_show_says_where_each_value_comes_from(llamabuild):
+    text = llamabuild("show", "avx512").stdout
+    assert 'cmake.GGML_AVX2 = "ON"  (avx2.toml)' in text
+    assert 'cmake.GGML_AVX512 = "ON"  (avx512.toml)' in text
+
+
+def test_a_closed_pipe_is_no_error():
+    command = f"{sys.executable} -m llamabuild list | true"
+    result = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_a_complete_run_is_not_resumed(llamabuild):
+    with Results.open() as results:
+        results.save_run(make_run(run_id="20261122-000000-0000"))
+        done = make_run(run_id="20261122-000001-0001")
+        results.save_run(
+            type(done)(**{f: getattr(done, f) for f in done.__struct_fields__} | {"status": "done"})
+        )
+    result = llamabuild("variants", "--resume", "latest")
+    assert result.returncode == 2
+    assert "is complete" in result.stderr
+
+
+def test_a_run_of_another_machine_is_not_resumed(llamabuild):
+    with Results.open() as results:
+        results.save_run(make_run())
+    result = llamabuild("variants", "--resume", "latest")
+    assert result.returncode == 2
+    assert "another machine (Test CPU)" in result.stderr
