@@ -38,11 +38,9 @@ def command(target: str, function: str | None, require: str, forbid: str, *, as_
     PATH is an ELF executable, library, object, an archive or a wheel; VARIANT one that is built,
     with its own expectations. Exits with 1 when an expectation fails.
     """
-    asked = _asked(function, require, forbid)
-    path = Path(target)
-    if path.exists():
-        paths, expectations = (path,), asked
-    else:
+    paths: tuple[Path, ...] = (Path(target),)
+    expectations = asked = _asked(function, require, forbid)
+    if not _is_there(paths[0]):
         from llamabuild.build.lookup import built_variant  # noqa: PLC0415
 
         paths, own = built_variant(target)
@@ -58,6 +56,13 @@ def command(target: str, function: str | None, require: str, forbid: str, *, as_
     failures = [result.reason for result in results if not result.passed]
     if failures:
         raise GateFailed("; ".join(failures))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that no file can have
+        return False
 
 
 def _asked(function: str | None, require: str, forbid: str) -> tuple[Expectation, ...]:

@@ -9,7 +9,6 @@ from llamabuild.build import execute_plan
 from llamabuild.errors import BuildFailed, EnvironmentLacks
 from llamabuild.machine.tools import find_tool
 from llamabuild.model import resolve_model
-from llamabuild.model.spec import SyntheticModel, parse_model
 from llamabuild.process import run
 from llamabuild.source.pins import load_pins
 from llamabuild.store.builds import files_folder
@@ -42,17 +41,10 @@ def run_tools() -> tuple[Tool, ...]:
     return tuple(found)
 
 
-def ready_model(spec: str | None, observer: Observer) -> Model | None:
-    """Resolve a model that needs no build, before anything takes long; None if it needs one."""
-    if isinstance(parse_model(spec), SyntheticModel):
-        return None
-    return resolve_model(spec, on_progress=observer.note)
-
-
-def synthetic_model(
+def run_model(
     spec: str | None, source: Source, baseline: Variant, maker: Maker, observer: Observer
 ) -> Model:
-    """Make a synthetic model, quantized by the baseline's own llama-quantize.
+    """Resolve the model; a synthetic one is quantized by the baseline's own llama-quantize.
 
     Raises:
         LlamabuildError: As :func:`llamabuild.model.resolve_model`, or the baseline's build.

@@ -15,6 +15,7 @@ from llamabuild.compare import compare_run, may_stop
 from llamabuild.errors import BadInput, BuildFailed, Interrupted
 from llamabuild.interrupts import graceful_interrupts
 from llamabuild.machine.detect import detect_machine
+from llamabuild.model.spec import parse_model
 from llamabuild.source import resolve_source
 from llamabuild.store.builds import files_folder
 from llamabuild.store.locks import measurement_lock
@@ -24,7 +25,7 @@ from llamabuild.variants import load_catalogue
 
 from .check import check_all
 from .choose import choose_arms
-from .inputs import default_source, ready_model, run_tools, synthetic_model
+from .inputs import default_source, run_model, run_tools
 from .make import Maker
 from .prove import prove
 
@@ -94,12 +95,10 @@ def _begun(request: Request, results: Results, observer: Observer) -> tuple[Run,
     if len({arm.variant.source for arm in arms if arm.variant}) > 1:
         message = "the variants come from different sources"
         raise BadInput(message, "name the variants of one source, or give --source")
-    model = ready_model(request.model, observer)
+    parse_model(request.model)  # a name that is wrong is said before anything is fetched
     source = resolve_source(catalogue.get(baseline).source, on_progress=observer.note)
     maker = Maker(source, machine.usable_threads, observer)
-    model = model or synthetic_model(
-        request.model, source, catalogue.get(baseline), maker, observer
-    )
+    model = run_model(request.model, source, catalogue.get(baseline), maker, observer)
     started = datetime.now(UTC)
     run = Run(
         id=f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",

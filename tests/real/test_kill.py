@@ -1,0 +1,101 @@
+"""kill -9 at random moments costs nothing but the step in flight."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from llamabuild.store.builds import build_folder, load_build
+from llamabuild.store.results import Results
+
+TIMES = 10
+
+
+def start(*arguments, cwd):
+    return subprocess.Popen(
+        [sys.executable, "-m", "llamabuild", *arguments],
+        cwd=cwd,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def kill_after(process, seconds):
+    """Kill outright; True if it was still running."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        return True
+    return False
+
+
+def test_a_killed_build_is_never_used(built, llamabuild, tmp_path):
+    """The compiler cache is warm, so that a whole build takes seconds and all its phases are hit."""
+    build_id = built["avx2"].parent.name
+    before = load_build(build_id, full=True)
+    shutil.rmtree(build_folder(build_id))
+    begun = time.monotonic()
+    assert llamabuild("build", "avx2", cwd=tmp_path).returncode == 0
+    whole = time.monotonic() - begun
+    chance = random.Random(5)
+    killed = 0
+    for _ in range(TIMES):
+        shutil.rmtree(build_folder(build_id), ignore_errors=True)
+        killed += kill_after(start("build", "avx2", cwd=tmp_path), chance.uniform(0.1, whole))
+        found = load_build(build_id, full=True)
+        assert found is None or found.files == before.files
+        assert found is not None or not build_folder(build_id).exists()
+    assert killed >= TIMES // 2
+    assert llamabuild("build", "avx2", cwd=tmp_path).returncode == 0
+    after = load_build(build_id, full=True)
+    assert {f.path for f in after.files} == {f.path for f in before.files}
+
+
+@pytest.fixture
+def own_state(tmp_path, monkeypatch):
+    monkeypatch.setenv("LLAMABUILD_STATE", str(tmp_path / "state"))
+    return tmp_path
+
+
+def test_no_trial_is_lost_or_doubled(built, own_state, llamabuild):
+    arguments = ("variants", "native", "--seed", "7", "--blocks", "5")
+    process = start(*arguments, cwd=own_state)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        with Results.open() as results:
+            runs = results.runs()
+            if runs and results.trials(runs[0].id):
+                break
+        time.sleep(0.2)
+    chance = random.Random(6)
+    stored = 0
+    for _ in range(TIMES):
+        kill_after(process, chance.uniform(0.3, 4.0))
+        with Results.open() as results:
+            trials = results.trials("latest")
+        assert len(trials) >= stored
+        stored = len(trials)
+        process = start("variants", "--resume", "latest", cwd=own_state)
+    process.wait()
+    last = llamabuild("variants", "--resume", "latest", "--json", cwd=own_state)
+    assert last.returncode == 2, "the run was complete before"
+    assert "is complete" in last.stderr
+    with Results.open() as results:
+        [run] = results.runs()
+        trials = results.trials(run.id)
+    assert run.status == "done"
+    keys = [(t.block, t.arm, t.workload) for t in trials]
+    assert len(set(keys)) == len(keys)
+    blocks = max(t.block for t in trials) + 1
+    assert len(keys) == blocks * 3 * 2
+    assert blocks - 1 - len(run.discarded) == 5
+    shown = json.loads(llamabuild("report", run.id, "--format", "json", cwd=own_state).stdout)
+    assert shown["blocks"] == 5
