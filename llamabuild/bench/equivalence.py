@@ -43,6 +43,7 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chunks: int
     max_mean_kl_divergence: float
     min_top_token_agreement: float
+    ties_below_kl_divergence: float
     timeout_seconds: float
 
 
@@ -98,7 +99,8 @@ def judge(text: str, tokens: int) -> Equivalence:
     reasons = []
     if mean > facts().max_mean_kl_divergence:
         reasons.append(f"mean KL divergence {mean:.4f} > {facts().max_mean_kl_divergence}")
-    if agreement < facts().min_top_token_agreement:
+    tied = mean < facts().ties_below_kl_divergence
+    if agreement < facts().min_top_token_agreement and not tied:
         limit = facts().min_top_token_agreement
         reasons.append(f"same top token at {agreement:.1%} of positions, below {limit:.0%}")
     return Equivalence(

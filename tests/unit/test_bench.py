@@ -213,8 +213,8 @@ def test_noise_is_judged_by_the_machine_and_not_by_the_timings(changes, says):
 
 
 def test_workloads_suit_the_model_and_the_wish():
-    assert [w.name for w in choose_workloads(make_model())] == ["pp64", "tg16"]
-    assert [w.tokens for w in choose_workloads(make_model(), ["tg", "pp512", "pp512"])] == [16, 512]
+    assert [w.name for w in choose_workloads(make_model())] == ["pp64", "tg32"]
+    assert [w.tokens for w in choose_workloads(make_model(), ["tg", "pp512", "pp512"])] == [32, 512]
     with pytest.raises(BadInput, match="unknown workload 'ppp'.*did you mean 'pp'"):
         choose_workloads(make_model(), ["ppp"])
     with pytest.raises(BadInput, match="context is 8192"):
@@ -242,7 +242,9 @@ Same top p: {top} ± 0.000 %
     [
         ("-0.000002", "0.000031", "100.000", "same", ""),
         ("0.000920", "0.010000", "97.656", "same", ""),
-        ("0.5", "3.0", "60.0", "different", "KL divergence 0.5000 > 0.01; same top token at 60.0%"),
+        ("0.000025", "0.000100", "85.000", "same", ""),
+        ("0.010000", "0.100000", "85.000", "different", "same top token at 85.0%"),
+        ("0.5", "3.0", "60.0", "different", "KL divergence 0.5000 > 0.02; same top token at 60.0%"),
         ("nan", "nan", "0.000", "different", "no finite statistics"),
     ],
 )
