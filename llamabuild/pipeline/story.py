@@ -13,7 +13,7 @@ from llamabuild import __version__
 from llamabuild.bench import Arms, Watcher, choose_workloads, measure, standard_schedule
 from llamabuild.compare import compare_run, may_stop
 from llamabuild.errors import BadInput, BuildFailed, Interrupted
-from llamabuild.interrupts import graceful_interrupts
+from llamabuild.interrupts import Terminated, graceful_interrupts
 from llamabuild.machine.detect import detect_machine
 from llamabuild.model.spec import parse_model
 from llamabuild.source import resolve_source
@@ -68,7 +68,7 @@ def run_variants(request: Request, observer: Observer) -> Run:
             run = _proved(_stored(_with_arms(run, arms), results), results, observer)
             complete = _measure(run, results, observer, interrupts)
         except BaseException as error:
-            interrupted = isinstance(error, KeyboardInterrupt | Interrupted)
+            interrupted = isinstance(error, KeyboardInterrupt | Interrupted | Terminated)
             _close(run, results, "interrupted" if interrupted else "failed")
             raise
         run = _close(run, results, "done" if complete else "interrupted")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from llamabuild.store.builds import build_folder, load_build
@@ -17,13 +18,26 @@ from llamabuild.store.results import Results
 TIMES = 10
 
 
-def start(*arguments, cwd):
+def start(*arguments, cwd, stderr=subprocess.DEVNULL):
     return subprocess.Popen(
         [sys.executable, "-m", "llamabuild", *arguments],
         cwd=cwd,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=stderr,
+        text=True,
     )
+
+
+def wait_for_a_trial():
+    """Wait until the newest run has stored a trial."""
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        with Results.open() as results:
+            runs = results.runs()
+            if runs and results.trials(runs[-1].id):
+                return
+        time.sleep(0.2)
+    pytest.fail("no trial was stored within 5 minutes")
 
 
 def kill_after(process, seconds):
@@ -68,13 +82,7 @@ def own_state(tmp_path, monkeypatch):
 def test_no_trial_is_lost_or_doubled(built, own_state, llamabuild):
     arguments = ("variants", "native", "--seed", "7", "--blocks", "5")
     process = start(*arguments, cwd=own_state)
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        with Results.open() as results:
-            runs = results.runs()
-            if runs and results.trials(runs[0].id):
-                break
-        time.sleep(0.2)
+    wait_for_a_trial()
     chance = random.Random(6)
     stored = 0
     for _ in range(TIMES):
@@ -99,3 +107,38 @@ def test_no_trial_is_lost_or_doubled(built, own_state, llamabuild):
     assert blocks - 1 - len(run.discarded) == 5
     shown = json.loads(llamabuild("report", run.id, "--format", "json", cwd=own_state).stdout)
     assert shown["blocks"] == 5
+
+
+@pytest.mark.parametrize(
+    ("signals", "code", "says"),
+    [
+        ([signal.SIGINT], 130, "variants --resume"),
+        ([signal.SIGINT, signal.SIGINT], 130, "interrupted"),
+        ([signal.SIGTERM], 143, "terminated"),
+    ],
+)
+def test_signals_stop_it_cleanly(built, own_state, signals, code, says):
+    process = start("variants", "native", "--blocks", "12", cwd=own_state, stderr=subprocess.PIPE)
+    wait_for_a_trial()
+    children = psutil.Process(process.pid).children(recursive=True)
+    for number in signals:
+        process.send_signal(number)
+        time.sleep(0.3)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == code
+    assert says in said
+    assert "Traceback" not in said
+    assert not [child for child in children if child.is_running()]
+    with Results.open() as results:
+        assert results.run("latest").status == "interrupted"
+
+
+def test_a_second_run_on_the_same_machine_is_refused(built, own_state, llamabuild):
+    first = start("variants", "native", "--blocks", "12", cwd=own_state)
+    wait_for_a_trial()
+    second = llamabuild("variants", "native", "--quick", cwd=own_state)
+    first.send_signal(signal.SIGTERM)
+    first.wait()
+    assert second.returncode == 75
+    assert f"process {first.pid}" in second.stderr
+    assert len(second.stderr.splitlines()) == 1

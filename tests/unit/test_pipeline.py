@@ -1,0 +1,146 @@
+"""Choosing arms, promises, Ctrl-C, and one variant that fails without stopping the others."""
+
+import os
+import signal
+
+import msgspec
+import pytest
+
+from llamabuild.errors import BuildFailed, EnvironmentLacks, Interrupted
+from llamabuild.interrupts import Interrupts, Terminated, graceful_interrupts
+from llamabuild.pipeline.choose import choose_arms
+from llamabuild.pipeline.make import Maker
+from llamabuild.pipeline.observer import Observer
+from llamabuild.types.build import Build, Plan
+from llamabuild.types.variant import Expectation
+from llamabuild.variants import load_catalogue, promises
+from tests.runs import CPU, SOURCE
+
+
+@pytest.fixture
+def catalogue():
+    return load_catalogue(SOURCE.spec, [])
+
+
+def test_without_names_all_of_this_architecture_take_part(catalogue):
+    baseline, arms = choose_arms(catalogue, CPU, (), None)
+    assert baseline == "avx2"
+    by_name = {arm.name: arm for arm in arms}
+    assert by_name["avx2"].status == by_name["native"].status == "pending"
+    assert by_name["avx512"].status == "unsupported"
+    assert "lacks avx512f" in by_name["avx512"].reason
+    assert "sve" not in by_name
+
+
+def test_the_baseline_always_takes_part(catalogue):
+    baseline, arms = choose_arms(catalogue, CPU, ("native",), None)
+    assert [arm.name for arm in arms] == ["avx2", "native"]
+    assert baseline == "avx2"
+
+
+def test_a_named_variant_of_another_cpu_is_a_row_with_its_reason(catalogue):
+    _, arms = choose_arms(catalogue, CPU, ("sve",), None)
+    assert [(arm.name, arm.status) for arm in arms][1] == ("sve", "unsupported")
+    assert "aarch64" in arms[1].reason
+
+
+def test_the_default_baseline_is_what_the_cpu_can_run(catalogue):
+    old = msgspec.structs.replace(CPU, features=("sse42", "ssse3"))
+    assert choose_arms(catalogue, old, (), None)[0] == "sse42"
+    arm = msgspec.structs.replace(CPU, architecture="aarch64", features=("neon",))
+    assert choose_arms(catalogue, arm, (), None)[0] == "armv8"
+
+
+def test_a_baseline_that_cannot_run_is_refused(catalogue):
+    with pytest.raises(EnvironmentLacks, match="'avx512' cannot run here"):
+        choose_arms(catalogue, CPU, (), "avx512")
+
+
+def test_promises_depend_on_the_cpu():
+    expected = (
+        Expectation(binary="lib*", require=("cpu:avx2", "cpu:avx512f", "fma")),
+        Expectation(binary="lib*", require=("cpu:neon",)),
+        Expectation(binary="lib*", require=("cpu:neon",), forbid=("amx",)),
+    )
+    first, second = promises(expected, CPU)
+    assert first.require == ("avx2", "fma")
+    assert (second.require, second.forbid) == ((), ("amx",))
+
+
+def plan_of(variant, *_args, **_options):
+    return Plan(
+        build_id=f"id-{variant.name}",
+        variant=variant.name,
+        source_digest="d",
+        steps=(),
+        compilers=(),
+        native_resolution="",
+        outputs=(),
+    )
+
+
+def build_of(plan, *_args, **_options):
+    if plan.variant == "generic":
+        raise BuildFailed("generic: compile failed: error: no")
+    build = Build(
+        id=plan.build_id,
+        plan=plan,
+        files=(),
+        seconds=1,
+        cpu_seconds=1,
+        size_bytes=1,
+        compiled=1,
+        cache_hits=-1,
+        created="2026-11-22T12:00:00+00:00",
+    )
+    return build, False
+
+
+@pytest.fixture
+def maker(monkeypatch):
+    monkeypatch.setattr("llamabuild.pipeline.make.make_plan", plan_of)
+    monkeypatch.setattr("llamabuild.pipeline.make.execute_plan", build_of)
+    return Maker(SOURCE, 2, Observer())
+
+
+def test_one_variant_that_fails_does_not_stop_the_others(catalogue, maker):
+    _, arms = choose_arms(catalogue, CPU, ("generic", "avx2", "native", "avx512"), None)
+    made = {arm.name: arm for arm in maker.make_all(arms, Interrupts(), build_missing=True)}
+    assert made["generic"].status == "build failed"
+    assert made["generic"].reason == "generic: compile failed: error: no"
+    assert made["avx2"].build is not None
+    assert made["native"].build is not None
+    assert made["avx512"].status == "unsupported"
+
+
+def test_bench_builds_nothing(catalogue, maker):
+    _, arms = choose_arms(catalogue, CPU, ("native",), None)
+    made = maker.make_all(arms, Interrupts(), build_missing=False)
+    assert {arm.status for arm in made} == {"build failed"}
+    assert "llamabuild build native" in made[1].reason
+
+
+def test_a_request_to_stop_is_heard_between_builds(catalogue, maker):
+    _, arms = choose_arms(catalogue, CPU, ("native",), None)
+    interrupts = Interrupts()
+    interrupts.requested = True
+    with pytest.raises(Interrupted, match="goes on from there"):
+        maker.make_all(arms, interrupts, build_missing=True)
+
+
+def test_ctrl_c_once_asks_and_twice_stops():
+    heard = []
+    with graceful_interrupts(lambda: heard.append(1)) as interrupts:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupts.requested
+        assert heard == [1]
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_sigterm_stops_at_once_and_the_handlers_come_back():
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(Terminated), graceful_interrupts(lambda: None):
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
