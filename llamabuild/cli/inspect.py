@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,18 +81,17 @@ def _print_json(
     function: str | None,
 ) -> None:
     """One file is one object; several are listed under ``files``."""
-    import msgspec  # noqa: PLC0415
+    from msgspec.json import encode  # noqa: PLC0415
+    from msgspec.structs import asdict, replace  # noqa: PLC0415
 
     if function is not None:
         inspections = [
-            msgspec.structs.replace(i, functions=inspect.function_glob(i, function))
-            for i in inspections
+            replace(i, functions=inspect.function_glob(i, function)) for i in inspections
         ]
     passed = "passed" if all(result.passed for result in results) else "failed"
     verdict = {"expectations": results, "verdict": passed if results else "unchecked"}
     if len(inspections) == 1:
-        document = {**msgspec.structs.asdict(inspections[0]), **verdict}
+        document = {**asdict(inspections[0]), **verdict}
     else:
         document = {"files": inspections, **verdict}
-    click.get_binary_stream("stdout").write(msgspec.json.encode(document) + b"\n")
-    sys.stdout.flush()
+    click.echo(encode(document))
