@@ -5,7 +5,7 @@ import sqlite3
 import msgspec
 import pytest
 
-from llamabuild.errors import BadInput
+from llamabuild.errors import BadInput, EnvironmentLacks
 from llamabuild.store.results import Results
 from llamabuild.types.run import Arm, DiscardedBlock, Trial
 from tests.runs import make_run, make_trial
@@ -101,3 +101,22 @@ def test_a_newer_database_is_left_alone(tmp_path):
     db.close()
     with pytest.raises(BadInput, match="newer llamabuild"):
         Results.open(path)
+
+
+def test_a_full_disk_costs_the_trial_in_flight_and_nothing_else(tmp_path):
+    path = tmp_path / "results.sqlite"
+    stored = 0
+    with Results.open(path) as results:
+        run = make_run()
+        results.save_run(run)
+        [(pages,)] = results._db.execute("PRAGMA page_count").fetchall()
+        results._db.execute(f"PRAGMA max_page_count = {pages + 4}")
+        with pytest.raises(EnvironmentLacks, match="full.*free some disk space") as caught:
+            for block in range(1000):
+                results.add_trial(run.id, make_trial(block=block))
+                stored += 1
+        assert caught.value.exit_code == 5
+        assert stored > 0
+    with Results.open(path) as results:
+        assert len(results.trials(run.id)) == stored
+        results.add_trial(run.id, make_trial(block=5000))
