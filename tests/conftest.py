@@ -23,8 +23,10 @@ def plain_and_stateless(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def own_folders(request, monkeypatch, tmp_path_factory):
-    """Give each unit test a cache and a state of its own."""
+    """Give each unit test a cache, a state and a measurement lock of its own."""
     if request.path.is_relative_to(UNIT):
         folder = tmp_path_factory.mktemp("llamabuild")
         monkeypatch.setenv("LLAMABUILD_CACHE", str(folder / "cache"))
         monkeypatch.setenv("LLAMABUILD_STATE", str(folder / "state"))
+        # A measurement that runs on this machine is no concern of a unit test.
+        monkeypatch.setattr("llamabuild.store.locks.MEASUREMENT_NAME", f"\0{folder}")

@@ -112,7 +112,7 @@ with measurement_lock():
 
 
 def test_a_second_measurement_is_refused_and_names_the_first(monkeypatch):
-    name = f"\\0llamabuild-test-{id(monkeypatch)}".encode().decode("unicode_escape")
+    name = f"\0llamabuild-test-{id(monkeypatch)}"
     monkeypatch.setattr("llamabuild.store.locks.MEASUREMENT_NAME", name)
     code = HOLD.replace(
         "\nwith", f"\nimport llamabuild.store.locks as k\nk.MEASUREMENT_NAME = {name!r}\nwith", 1
