@@ -39,8 +39,8 @@ BASELINE_ARM = "avx2"
 BLOCKS = 14
 DISCARDED = 6
 WORKLOADS = (
-    Workload(name="pp64", kind="pp", tokens=64, repetitions=3),
-    Workload(name="tg16", kind="tg", tokens=16, repetitions=3),
+    Workload(name="pp64", kind="pp", tokens=64, seconds=0.5, max_repetitions=8),
+    Workload(name="tg16", kind="tg", tokens=16, seconds=0.5, max_repetitions=8),
 )
 BASE_SPEED = {"pp64": 412.0, "tg16": 96.0}
 SPEED = {

@@ -4,8 +4,8 @@ from llamabuild.types.inputs import Model, Source
 from llamabuild.types.machine import Cpu, Machine, MachineState
 from llamabuild.types.run import Arm, Run, Schedule, Trial, Workload
 
-PP = Workload(name="pp64", kind="pp", tokens=64, repetitions=2)
-TG = Workload(name="tg16", kind="tg", tokens=16, repetitions=2)
+PP = Workload(name="pp64", kind="pp", tokens=64, seconds=0.0, max_repetitions=8)
+TG = Workload(name="tg16", kind="tg", tokens=16, seconds=0.0, max_repetitions=8)
 
 CPU = Cpu(
     architecture="x86_64",

@@ -109,7 +109,7 @@ DRIFTS: dict[str, Drift] = {
 def workloads(count: int) -> tuple[Workload, ...]:
     kinds = (("pp", 64), ("tg", 16), ("pp", 512), ("tg", 128))
     return tuple(
-        Workload(name=f"{kind}{tokens}", kind=kind, tokens=tokens, repetitions=3)
+        Workload(name=f"{kind}{tokens}", kind=kind, tokens=tokens, seconds=0.5, max_repetitions=8)
         for kind, tokens in kinds[:count]
     )
 

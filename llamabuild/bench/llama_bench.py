@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -26,26 +27,34 @@ class Measured(msgspec.Struct, frozen=True):
     output: dict[str, Any]
 
 
-def bench_argv(
-    program: Path, model: Path, workload: Workload, runtime: Runtime, threads: int
-) -> list[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What one process of llama-bench is to do."""
+
+    model: Path
+    workload: Workload
+    repetitions: int
+    threads: int
+
+
+def bench_argv(program: Path, task: Task, runtime: Runtime) -> list[str]:
     """Return the command of one trial. What the variant adds comes last, so it wins."""
     sizes = {kind.option: "0" for kind in facts().kinds.values()}
-    sizes[facts().kinds[workload.kind].option] = str(workload.tokens)
+    sizes[facts().kinds[task.workload.kind].option] = str(task.workload.tokens)
     return [
         str(program),
-        *("-m", str(model), "-o", "jsonl", "-r", str(workload.repetitions)),
-        *("-t", str(threads)),
+        *("-m", str(task.model), "-o", "jsonl", "-r", str(task.repetitions)),
+        *("-t", str(task.threads)),
         *(argument for pair in sizes.items() for argument in pair),
         *runtime.bench,
     ]
 
 
-def read_output(text: str, workload: Workload) -> Measured:
+def read_output(text: str, task: Task) -> Measured:
     """Return what one llama-bench process measured.
 
     Raises:
-        BadOutput: Not exactly one complete JSON line for this workload, or durations that no
+        BadOutput: Not exactly one complete JSON line for this task, or durations that no
             clock can have measured.
     """
     lines = [line for line in text.splitlines() if line.strip()]
@@ -61,14 +70,14 @@ def read_output(text: str, workload: Workload) -> Measured:
         message = "llama-bench printed JSON that is not an object"
         raise BadOutput(message)
     for kind, fact in facts().kinds.items():
-        expected = workload.tokens if kind == workload.kind else 0
+        expected = task.workload.tokens if kind == task.workload.kind else 0
         if output.get(fact.field) != expected:
             message = f"llama-bench reports {fact.field} {output.get(fact.field)}, not {expected}"
             raise BadOutput(message)
     samples = output.get("samples_ns")
-    if not isinstance(samples, list) or len(samples) != workload.repetitions:
+    if not isinstance(samples, list) or len(samples) != task.repetitions:
         count = len(samples) if isinstance(samples, list) else 0
-        message = f"llama-bench printed {count} samples, expected {workload.repetitions}"
+        message = f"llama-bench printed {count} samples, expected {task.repetitions}"
         raise BadOutput(message)
     if not all(type(sample) is int and sample > 0 for sample in samples):
         message = f"llama-bench printed samples that are not durations: {samples[:3]}"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING
 
 from llamabuild.types.run import NOISE_ARM, DiscardedBlock
 
+from .llama_bench import Task
 from .noise import disturbance
 from .schedule import block_order
 from .trial import run_trial
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from llamabuild.store.results import Results
-    from llamabuild.types.run import Run, Trial
+    from llamabuild.types.run import Run, Trial, Workload
     from llamabuild.types.variant import Runtime
 
 FAILURES_UNTIL_DROPPED = 2
@@ -95,13 +97,16 @@ class _Loop:
             source = self.run.baseline if arm == NOISE_ARM else arm
             trial = run_trial(
                 self.arms.programs[source],
-                self.arms.model,
-                workloads[workload],
+                Task(
+                    model=self.arms.model,
+                    workload=workloads[workload],
+                    repetitions=self.repetitions(block, source, workloads[workload]),
+                    threads=self.run.threads,
+                ),
                 self.arms.runtimes[source],
                 arm=arm,
                 block=block,
                 position=position,
-                threads=self.run.threads,
                 timeout_seconds=self.timeout(workload),
             )
             self.results.add_trial(self.run.id, trial)
@@ -109,6 +114,20 @@ class _Loop:
             self.done.add((block, arm, workload))
             self.watcher.on_trial(trial, position + 1, len(order))
         return True
+
+    def repetitions(self, block: int, arm: str, workload: Workload) -> int:
+        """How often an arm repeats, by its samples of the warm-up blocks; A′ like the baseline."""
+        samples = [
+            sample
+            for trial in self.trials
+            if trial.block < self.run.schedule.warmup_blocks
+            and (trial.arm, trial.workload) == (arm, workload.name)
+            for sample in trial.samples_ns
+        ]
+        if not samples or block < self.run.schedule.warmup_blocks:
+            return 1
+        wanted = round(workload.seconds * 1e9 / median(samples))
+        return min(max(wanted, 1), workload.max_repetitions)
 
     def judge_block(self, block: int) -> None:
         """Discard a block if the machine was disturbed; the same answer after a resume."""

@@ -16,25 +16,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from llamabuild.process import Finished
-    from llamabuild.types.run import Workload
     from llamabuild.types.variant import Runtime
+
+    from .llama_bench import Task
 
 
 def run_trial(
     program: Path,
-    model: Path,
-    workload: Workload,
+    task: Task,
     runtime: Runtime,
     *,
     arm: str,
     block: int,
     position: int,
-    threads: int,
     timeout_seconds: float,
     execute: Callable[..., Finished] = run,
 ) -> Trial:
     """Run llama-bench once. A crash, a hang or nonsense becomes a trial with its reason."""
-    argv = bench_argv(program, model, workload, runtime, threads)
+    argv = bench_argv(program, task, runtime)
     started = datetime.now(UTC)
     meter = StateMeter()
     finished = execute(argv, environment=runtime.environment, timeout_seconds=timeout_seconds)
@@ -48,24 +47,24 @@ def run_trial(
         status, error = "crashed", finished.failure()
     else:
         try:
-            measured = read_output(finished.stdout, workload)
+            measured = read_output(finished.stdout, task)
         except BadOutput as bad:
             status, error = "bad output", str(bad)
         else:
             samples, output = measured.samples_ns, measured.output
     # Where the model lies on this machine is nobody's business in a stored run.
     if "model_filename" in output:
-        output = {**output, "model_filename": model.name}
+        output = {**output, "model_filename": task.model.name}
     return Trial(
         block=block,
         position=position,
-        workload=workload.name,
+        workload=task.workload.name,
         arm=arm,
         status=status,
         error=error,
         started=started.isoformat(timespec="milliseconds"),
         samples_ns=samples,
-        tokens=workload.tokens,
+        tokens=task.workload.tokens,
         output=output,
         state=state,
     )

@@ -29,16 +29,17 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Size(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Tokens and repetitions for models up to a size."""
+    """Tokens for models up to a size."""
 
     parameters_up_to: int
-    repetitions: int
     tokens: dict[str, int]
 
 
 class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``workloads.toml``."""
 
+    seconds: float
+    max_repetitions: int
     kinds: dict[str, Kind]
     sizes: tuple[Size, ...]
 
@@ -76,4 +77,10 @@ def _workload(name: str, size: Size, model: Model) -> Workload:
         message = f"workload '{name}': {tokens} tokens, the model's context is"
         msg = f"{message} {model.context_length}"
         raise BadInput(msg)
-    return Workload(name=f"{kind}{tokens}", kind=kind, tokens=tokens, repetitions=size.repetitions)
+    return Workload(
+        name=f"{kind}{tokens}",
+        kind=kind,
+        tokens=tokens,
+        seconds=facts().seconds,
+        max_repetitions=facts().max_repetitions,
+    )

@@ -215,4 +215,8 @@ def _json(value: object) -> str:
 
 
 def _decode(text: str, kind: type[T]) -> T:
-    return msgspec.json.decode(text, type=kind)
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except msgspec.DecodeError as error:
+        message = f"a stored run is not of this version's form ({error})"
+        raise BadInput(message, "set LLAMABUILD_STATE to another folder") from error

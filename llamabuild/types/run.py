@@ -23,7 +23,9 @@ class Workload(Data, frozen=True, kw_only=True):
     kind: str
     """``pp`` (prompt processing) or ``tg`` (token generation)."""
     tokens: int
-    repetitions: int
+    seconds: float
+    """What a trial should measure; each arm repeats as often as that takes."""
+    max_repetitions: int
     unit: str = "tokens/s"
 
 

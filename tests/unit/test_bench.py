@@ -8,6 +8,7 @@ import pytest
 
 from llamabuild.bench import Arms, Watcher, choose_workloads, measure, standard_schedule
 from llamabuild.bench.equivalence import judge
+from llamabuild.bench.llama_bench import Task
 from llamabuild.bench.noise import disturbance
 from llamabuild.bench.schedule import block_order
 from llamabuild.bench.trial import run_trial
@@ -33,13 +34,11 @@ def program(tmp_path, monkeypatch):
 def one_trial(program, behaviour="ok", workload=PP, timeout=20.0, **environment):
     return run_trial(
         program,
-        Path("/models/private/model.gguf"),
-        workload,
+        Task(model=Path("/models/private/model.gguf"), workload=workload, repetitions=2, threads=2),
         Runtime(environment={"FAKE_BENCH": behaviour, **environment}),
         arm="avx2",
         block=0,
         position=0,
-        threads=2,
         timeout_seconds=timeout,
     )
 
@@ -213,14 +212,14 @@ def test_noise_is_judged_by_the_machine_and_not_by_the_timings(changes, says):
 
 
 def test_workloads_suit_the_model_and_the_wish():
-    assert [w.name for w in choose_workloads(make_model())] == ["pp64", "tg32"]
-    assert [w.tokens for w in choose_workloads(make_model(), ["tg", "pp512", "pp512"])] == [32, 512]
+    assert [w.name for w in choose_workloads(make_model())] == ["pp32", "tg16"]
+    assert [w.tokens for w in choose_workloads(make_model(), ["tg", "pp512", "pp512"])] == [16, 512]
     with pytest.raises(BadInput, match="unknown workload 'ppp'.*did you mean 'pp'"):
         choose_workloads(make_model(), ["ppp"])
     with pytest.raises(BadInput, match="context is 8192"):
         choose_workloads(make_model(), ["pp9000"])
     large = msgspec.structs.replace(make_model(), parameters=70_000_000_000)
-    assert choose_workloads(large)[0].tokens < 64
+    assert choose_workloads(large)[1].tokens < 16
 
 
 def test_schedules():
@@ -261,3 +260,19 @@ def test_silence_is_not_agreement():
 def test_tg_asks_for_no_prompt(program):
     trial = one_trial(program, workload=TG)
     assert (trial.output["n_prompt"], trial.output["n_gen"]) == (0, 16)
+
+
+def test_each_arm_repeats_until_its_trials_measure_long_enough(setting):
+    run, arms, results = setting
+    workloads = tuple(
+        msgspec.structs.replace(w, seconds=0.005, max_repetitions=4) for w in run.workloads
+    )
+    run = msgspec.structs.replace(run, workloads=workloads)
+    slow = {"FAKE_BENCH_NS": "2500000"}
+    runtimes = {**arms.runtimes, "native": Runtime(environment=slow)}
+    arms = Arms(programs=arms.programs, runtimes=runtimes, model=arms.model)
+    assert measure(run, arms, results, Watcher(may_stop=until(2)))
+    found = {(t.block, t.arm): len(t.samples_ns) for t in results.trials(run.id)}
+    assert {count for (block, _), count in found.items() if block == 0} == {1}
+    assert found[1, "avx2"] == found[1, NOISE_ARM] == 4, "5 are wanted, at most 4 allowed"
+    assert found[1, "native"] == 2

@@ -18,7 +18,7 @@ def _context(material: Material) -> dict[str, Any]:
     workloads = [
         f"{workload.name} ({KIND_NAMES.get(workload.kind, workload.kind)}, "
         f"{numbers.count(workload.tokens, 'token')}, "
-        f"{numbers.count(workload.repetitions, 'repetition')})"
+        f"repeated for about {workload.seconds:g} s)"
         for workload in run.workloads
     ]
     looks = [
