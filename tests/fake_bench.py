@@ -25,6 +25,11 @@ result = {
     "a_field_of_the_future": {"kept": True},
     "samples_ns": [int(os.environ.get("FAKE_BENCH_NS", "1000000"))] * repetitions,
 }
+if "FAKE_BENCH_SLEEP" in os.environ:  # real time, measured as llama-bench measures it
+    for index in range(repetitions):
+        begun = time.perf_counter_ns()
+        time.sleep(float(os.environ["FAKE_BENCH_SLEEP"]))
+        result["samples_ns"][index] = time.perf_counter_ns() - begun
 match os.environ.get("FAKE_BENCH", "ok"):
     case "ok":
         print(json.dumps(result))
