@@ -33,17 +33,18 @@ def answer(
     if not measured:
         return "No build could be compared with another in this run, so it has no winner."
     doubt = _doubt(noise)
+    names = {workload.name: KIND_NAMES.get(workload.kind, workload.name) for workload in workloads}
+    if len(set(names.values())) < len(names):
+        names = {workload.name: workload.name for workload in workloads}
+    behind = _left_behind(measured, names)
     winner = winning(measured)
     if winner is None:
         tried = numbers.count(len(measured), "other build")
         verb = "was" if len(measured) == 1 else "were"
         return (
             f"On this machine none of the {tried} that {verb} measured was shown to be faster "
-            f"than `{baseline}`.{doubt}"
+            f"than `{baseline}`.{behind}{doubt}"
         )
-    names = {workload.name: KIND_NAMES.get(workload.kind, workload.name) for workload in workloads}
-    if len(set(names.values())) < len(names):
-        names = {workload.name: workload.name for workload in workloads}
     parts = [_part(names[result.name], result) for result in winner.workloads if _counts(result)]
     rivals = rivals_of(winner, measured)
     specialists = _specialists(winner, measured, names)
@@ -58,7 +59,7 @@ def answer(
             f" Its {own} those of {numbers.listing([f'`{name}`' for name in rivals])}, "
             "so this run does not rank them."
         )
-    return text + specialists + doubt
+    return text + specialists + behind + doubt
 
 
 def winning(measured: Sequence[VariantResult]) -> VariantResult | None:
@@ -100,6 +101,20 @@ def _specialists(
             verb = "is" if len(better) == 1 else "are"
             sentences.append(f" At {names[own.name]} {numbers.listing(better)} {verb} faster.")
     return "".join(sentences)
+
+
+def _left_behind(measured: Sequence[VariantResult], names: dict[str, str]) -> str:
+    """Name the builds that are slower throughout, and how slow it gets."""
+    slow = [v for v in measured if all(r.verdict == SLOWER for r in v.workloads)]
+    if not slow:
+        return ""
+    worst = []
+    for place, first in enumerate(slow[0].workloads):
+        lowest = min(v.workloads[place].ratio or math.inf for v in slow)
+        worst.append(f"{numbers.ratio(lowest)} at {names[first.name]}")
+    verb, down = ("is", "") if len(slow) == 1 else ("are", "down to ")
+    builds = numbers.listing([f"`{variant.name}`" for variant in slow])
+    return f" {builds} {verb} slower: {down}{numbers.listing(worst)}."
 
 
 def _overlap(one: WorkloadResult, other: WorkloadResult) -> bool:
