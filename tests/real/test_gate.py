@@ -2,6 +2,10 @@
 
 import json
 
+import pytest
+
+from .test_inspect_decoder import disagreements
+
 
 def test_avx2_passes_the_gate(kernel_library, llamabuild):
     library = kernel_library("avx2")
@@ -25,3 +29,8 @@ def test_a_variant_can_be_named_and_its_own_promises_hold(built, llamabuild, tmp
     assert found["architecture"] == "x86_64"
     assert found["groups"]["avx2"] > 1000
     assert {"name", "address", "size", "instructions", "groups"} <= set(found["functions"][0])
+
+
+@pytest.mark.parametrize("name", ["generic", "avx2", "native"])
+def test_every_count_agrees_with_an_independent_decoder(kernel_library, name):
+    assert disagreements(kernel_library(name)) == []

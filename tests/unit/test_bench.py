@@ -26,7 +26,7 @@ def program(tmp_path, monkeypatch):
     """An executable that stands in for llama-bench."""
     monkeypatch.setenv("FAKE_BENCH_LOG", str(tmp_path / "calls"))
     path = tmp_path / "llama-bench"
-    path.write_text(f"#!{sys.executable}\n{FAKE.read_text()}")
+    path.write_text(f"#!{sys.executable} -SE\n{FAKE.read_text()}")
     path.chmod(0o755)
     return path
 

@@ -24,7 +24,7 @@ def test_five_percent_are_found_and_equal_programs_are_not_told_apart(
     monkeypatch.setenv("FAKE_BENCH_LOG", str(tmp_path / "calls"))
     monkeypatch.setattr("llamabuild.bench.loop.disturbance", lambda trials: "")
     program = tmp_path / "llama-bench"
-    program.write_text(f"#!{sys.executable} -S\n{FAKE.read_text()}")
+    program.write_text(f"#!{sys.executable} -SE\n{FAKE.read_text()}")
     program.chmod(0o755)
     seconds = {"avx2": BASE_SECONDS, "other": BASE_SECONDS * factor}
     arms = Arms(
