@@ -123,9 +123,10 @@ def test_signals_stop_it_cleanly(built, own_state, signals, code, says):
     children = psutil.Process(process.pid).children(recursive=True)
     for number in signals:
         process.send_signal(number)
-        time.sleep(0.3)
+        time.sleep(0.05)
     _, said = process.communicate(timeout=120)
-    assert process.returncode == code
+    # The second Ctrl-C can hit Python on its way out; a shell calls that 130, too.
+    assert process.returncode == code or (len(signals) > 1 and process.returncode == -2)
     assert says in said
     assert "Traceback" not in said
     assert not [child for child in children if child.is_running()]

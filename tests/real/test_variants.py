@@ -92,7 +92,7 @@ def test_the_harness_costs_little(document):
 
 
 def test_a_slower_variant_comes_out_slower(built, llamabuild, tmp_path):
-    """The same build with every llama_decode stretched by a half: nothing else differs.
+    """The same build with every graph computation stretched by a half: nothing else differs.
 
     A difference that shows through the noise of any machine; that 5 % are found where the machine
     allows it is shown in ``tests/unit/test_slowdown.py`` and in simulation.
@@ -121,11 +121,9 @@ def test_a_slower_variant_comes_out_slower(built, llamabuild, tmp_path):
 SLOW = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
-#include <stdint.h>
 #include <time.h>
 
-struct batch { int32_t n_tokens; void * p[5]; int8_t * logits; };
-typedef int32_t (*decode_t)(void *, struct batch);
+typedef int (*compute_t)(void *, void *);
 
 static double now(void) {
     struct timespec t;
@@ -133,13 +131,13 @@ static double now(void) {
     return t.tv_sec + t.tv_nsec * 1e-9;
 }
 
-int32_t llama_decode(void * context, struct batch batch) {
-    static decode_t real;
-    if (!real) real = (decode_t) dlsym(RTLD_NEXT, "llama_decode");
+int ggml_backend_sched_graph_compute_async(void * sched, void * graph) {
+    static compute_t real;
+    if (!real) real = (compute_t) dlsym(RTLD_NEXT, "ggml_backend_sched_graph_compute_async");
     double begun = now();
-    int32_t result = real(context, batch);
+    int status = real(sched, graph);
     double until = now() + 0.5 * (now() - begun);
     while (now() < until) {}
-    return result;
+    return status;
 }
 """
