@@ -6,6 +6,8 @@ import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from llamabuild.errors import Interrupted
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
@@ -19,6 +21,16 @@ class Interrupts:
     """Whether someone asked to stop."""
 
     requested: bool = False
+
+    def check(self) -> None:
+        """Stop here if someone asked to.
+
+        Raises:
+            Interrupted: What is finished is stored.
+        """
+        if self.requested:
+            message = "stopped between steps; what is finished is kept"
+            raise Interrupted(message, "the same command goes on from there")
 
 
 @contextmanager

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 READ_SIZE = 1 << 16
 GRACE_SECONDS = 2.0
+KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "USER", "LANG")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +77,21 @@ def tool_path(name: str, remedy: str) -> str:
     return path
 
 
+def closed_environment() -> dict[str, str]:
+    """Return the few variables that builds and measurements take over from the user.
+
+    Nothing else may reach them: ``LD_LIBRARY_PATH`` or ``CC`` would put another library or
+    compiler under a variant's name, ``OMP_NUM_THREADS`` would time something else.
+    """
+    return {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+
+
 def run(
     argv: Sequence[str | Path],
     *,
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    closed: bool = False,
     timeout_seconds: float | None = None,
     output_limit: int = 16 << 20,
     on_line: Callable[[str], None] | None = None,
@@ -92,6 +103,7 @@ def run(
         argv: Program and arguments; never interpreted by a shell.
         cwd: Working directory.
         environment: Added to the present environment.
+        closed: Add it to :func:`closed_environment` instead.
         timeout_seconds: After this the whole process group is ended.
         output_limit: Bytes kept of each stream; the rest is read and dropped.
         on_line: Called with each line of stdout as it comes, without the line end.
@@ -104,7 +116,7 @@ def run(
     """
     begun = time.monotonic()
     deadline = None if timeout_seconds is None else begun + timeout_seconds
-    with started(argv, cwd=cwd, environment=environment) as child:
+    with started(argv, cwd=cwd, environment=environment, closed=closed) as child:
         streams = _Streams(child, output_limit, on_line, log)
         timed_out = not streams.pump(deadline)
         if timed_out:
@@ -129,6 +141,7 @@ def started(
     *,
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    closed: bool = False,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program and yield it, both its streams as pipes, for readers with their own loop.
 
@@ -142,7 +155,7 @@ def started(
         child = subprocess.Popen(
             command,
             cwd=cwd,
-            env={**os.environ, **environment} if environment else None,
+            env={**(closed_environment() if closed else os.environ), **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

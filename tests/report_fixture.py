@@ -8,7 +8,7 @@ import random
 import statistics
 from datetime import UTC, datetime, timedelta
 
-from llamabuild.types.build import Build, BuiltFile, Plan, Step
+from llamabuild.types.build import Build, BuiltFile, Plan
 from llamabuild.types.comparison import (
     BASELINE,
     EQUIVALENT,
@@ -179,13 +179,11 @@ def build(name: str) -> Build:
             build_id=digest(name)[:16],
             variant=name,
             source_digest=digest("source"),
-            steps=(
-                Step(
-                    name="configure",
-                    argv=("cmake", "-S", "{source}", "-B", "{build}", "-G", "Ninja",
-                          "-DGGML_NATIVE=OFF", "-DCMAKE_BUILD_TYPE=Release"),
-                ),
-                Step(name="compile", argv=("cmake", "--build", "{build}", "-t", "llama-bench")),
+            steps=(),
+            by_hand=(
+                ("cmake", "-S", "llama.cpp", "-B", f"build-{name}", "-G", "Ninja",
+                 "-DGGML_NATIVE=OFF", "-DCMAKE_BUILD_TYPE=Release"),
+                ("cmake", "--build", f"build-{name}", "--target", "llama-bench"),
             ),
             compilers=(Tool(name="c++", path="/usr/bin/c++", version="gcc 12.2.0", sha256=""),),
             native_resolution="sapphirerapids" if name == "native" else "",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,7 +24,7 @@ from llamabuild.store.paths import cache_dir
 from llamabuild.types.run import Equivalence
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from llamabuild.process import Finished
 
@@ -122,11 +123,14 @@ def remembered(key: str) -> Equivalence | None:
 
 
 def remember(key: str, equivalence: Equivalence) -> None:
-    """Keep a verdict for the next run."""
+    """Keep a verdict that rests on statistics; a crash or a time-out may not come again."""
+    if equivalence.mean_kl_divergence is None:
+        return
     path = _memory(key)
     fresh = path.with_suffix(".new")
-    fresh.write_bytes(msgspec.json.encode(equivalence))
-    fresh.rename(path)
+    with suppress(OSError):  # it is only work saved
+        fresh.write_bytes(msgspec.json.encode(equivalence))
+        fresh.rename(path)
 
 
 def memory_key(
@@ -135,10 +139,11 @@ def memory_key(
     baseline: str,
     model_sha256: str,
     threads: int,
-    environment: Mapping[str, str],
+    environments: Sequence[Mapping[str, str]],
 ) -> str:
     """Return the key of a verdict: everything that the output depends on."""
-    settings = (threads, sorted(environment.items()), facts(), TEXT.read_text("utf-8"))
+    variables = [sorted(environment.items()) for environment in environments]
+    settings = (threads, variables, facts(), TEXT.read_text("utf-8"))
     parts = (build, baseline, model_sha256, *map(repr, settings))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
@@ -158,4 +163,4 @@ def _perplexity(
         *("--kl-divergence-base", str(setting.reference)),
         *more,
     ]
-    return run(argv, environment=environment, timeout_seconds=facts().timeout_seconds)
+    return run(argv, environment=environment, closed=True, timeout_seconds=facts().timeout_seconds)

@@ -38,13 +38,16 @@ class Task:
 
 
 def bench_argv(program: Path, task: Task, runtime: Runtime) -> list[str]:
-    """Return the command of one trial. What the variant adds comes last, so it wins."""
+    """Return the command of one trial; a thread count of the variant's own replaces the run's.
+
+    llama-bench takes an option that is given twice as a list of two tests.
+    """
     sizes = {kind.option: "0" for kind in facts().kinds.values()}
     sizes[facts().kinds[task.workload.kind].option] = str(task.workload.tokens)
     return [
         str(program),
         *("-m", str(task.model), "-o", "jsonl", "-r", str(task.repetitions)),
-        *("-t", str(task.threads)),
+        *(() if {"-t", "--threads"} & set(runtime.bench) else ("-t", str(task.threads))),
         *(argument for pair in sizes.items() for argument in pair),
         *runtime.bench,
     ]

@@ -133,16 +133,18 @@ class _Loop:
         """Discard a block if the machine was disturbed; the same answer after a resume."""
         if any(gone.block == block for gone in self.discarded):
             return
-        reason = disturbance([t for t in self.trials if t.block == block])
+        trials = [trial for trial in self.trials if trial.block == block]
+        reason = disturbance(trials, self.run.machine.cpu.logical_cpus)
         if reason:
             gone = DiscardedBlock(block=block, reason=reason)
             self.results.discard_block(self.run.id, gone)
             self.discarded.append(gone)
 
     def dropped(self, arm: str, workload: str) -> bool:
-        """An arm that failed every time so far is not asked for ever."""
+        """An arm that failed several times in a row is not asked for ever."""
         own = [t.status for t in self.trials if (t.arm, t.workload) == (arm, workload)]
-        return len(own) >= FAILURES_UNTIL_DROPPED and "ok" not in own
+        last = own[-FAILURES_UNTIL_DROPPED:]
+        return len(last) == FAILURES_UNTIL_DROPPED and "ok" not in last
 
     def timeout(self, workload: str) -> float:
         """Seconds after which a trial hangs, judged by how long the baseline takes."""

@@ -20,6 +20,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     field: str
     share_above: float
     reason: str
+    of_machine: bool = False
 
 
 @cache
@@ -29,7 +30,7 @@ def rules() -> dict[str, Rule]:
     return msgspec.toml.decode(data, type=dict[str, Rule])
 
 
-def disturbance(trials: Sequence[Trial]) -> str:
+def disturbance(trials: Sequence[Trial], logical_cpus: int) -> str:
     """Return why a block should be discarded, or the empty string.
 
     What a machine cannot tell (a field that is None) is not held against it.
@@ -39,7 +40,8 @@ def disturbance(trials: Sequence[Trial]) -> str:
     if wall_seconds <= 0:
         return ""
     for rule in rules().values():
-        share = sum(getattr(state, rule.field) or 0.0 for state in states) / wall_seconds
+        available = wall_seconds * (logical_cpus if rule.of_machine else 1)
+        share = sum(getattr(state, rule.field) or 0.0 for state in states) / available
         if share > rule.share_above:
             return rule.reason.format(share=share)
     return ""

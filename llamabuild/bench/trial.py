@@ -36,7 +36,9 @@ def run_trial(
     argv = bench_argv(program, task, runtime)
     started = datetime.now(UTC)
     meter = StateMeter()
-    finished = execute(argv, environment=runtime.environment, timeout_seconds=timeout_seconds)
+    finished = execute(
+        argv, environment=runtime.environment, closed=True, timeout_seconds=timeout_seconds
+    )
     state = meter.finish(finished.usage, finished.wall_seconds)
     status, error = "ok", ""
     samples: tuple[int, ...] = ()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import tempfile
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks
@@ -22,11 +24,10 @@ from .switches import HARNESS, switches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from llamabuild.process import Finished
     from llamabuild.types.build import Plan, Step
-    from llamabuild.types.variant import Variant
+    from llamabuild.types.variant import Toolchain, Variant
 
 NEEDED_BYTES = 1 << 30
 NINJA_STEP = re.compile(r"\[(\d+)/(\d+)\]")
@@ -56,15 +57,18 @@ def execute_plan(
         EnvironmentLacks: Not enough disk space.
     """
     with named_lock(f"build-{plan.build_id}", on_wait):
-        if (build := load_build(plan.build_id)) is not None:
+        if (build := load_build(plan.build_id, full=True)) is not None:
             return build, True
         _check_space()
-        # One place an id: what a killed process left there is found and removed.
-        workplace = cache_dir("work") / plan.build_id
-        shutil.rmtree(workplace, ignore_errors=True)
-        workplace.mkdir()
+        # Whoever left something here under this id was killed: we hold its lock.
+        for left_over in cache_dir("work").glob(f"{plan.build_id}-*"):
+            shutil.rmtree(left_over, ignore_errors=True)
+        workplace = Path(tempfile.mkdtemp(prefix=f"{plan.build_id}-", dir=cache_dir("work")))
         try:
             return _build(plan, variant, tree, workplace, on_step), False
+        except OSError as error:
+            message = f"{plan.variant}: cannot write the build ({error.strerror})"
+            raise EnvironmentLacks(message, "free some space: 'llamabuild cache gc'") from error
         finally:
             shutil.rmtree(workplace, ignore_errors=True)
 
@@ -92,7 +96,7 @@ def _build(
 
     with (staged / LOG).open("wb") as log:
         for step in plan.steps:
-            finished = _run_step(step, tree, build_dir, log, report)
+            finished = _run_step(step, variant.toolchain, tree, build_dir, log, report)
             cpu_seconds += finished.usage.ru_utime + finished.usage.ru_stime
             if not finished.ok:
                 raise _failure(plan, step, finished, staged / LOG)
@@ -116,8 +120,13 @@ def _build(
     return build
 
 
-def _run_step(
-    step: Step, tree: Path, build_dir: Path, log: IO[bytes], report: Callable[[str], None]
+def _run_step(  # noqa: PLR0917 - all of one call, in its order
+    step: Step,
+    toolchain: Toolchain,
+    tree: Path,
+    build_dir: Path,
+    log: IO[bytes],
+    report: Callable[[str], None],
 ) -> Finished:
     places = {
         "{source}": str(tree),
@@ -126,6 +135,7 @@ def _run_step(
         "{harness}": str(HARNESS),
     }
     tools = {f"{{{name}}}": name for name in ("cmake", "ninja", "ccache")}
+    tools |= {"{cc}": toolchain.c or "cc", "{cxx}": toolchain.cxx or "c++"}
     places |= {p: find_tool(t).path for p, t in tools.items() if any(p in a for a in step.argv)}
 
     def filled(text: str) -> str:
@@ -137,11 +147,9 @@ def _run_step(
     log.write(f"$ {' '.join(argv)}\n".encode())
     log.flush()
     environment = {name: filled(value) for name, value in step.environment.items()}
-    # User flags from the environment would get into a build whose id knows nothing of them.
-    cleared = dict.fromkeys(("CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS"), "")
     # A repository above the tree is not the tree's, and its commit not llama.cpp's.
-    fixed = {**cleared, "GIT_CEILING_DIRECTORIES": str(tree.parent), "LC_ALL": "C"}
-    return run(argv, environment={**environment, **fixed}, on_line=report, log=log)
+    fixed = {"GIT_CEILING_DIRECTORIES": str(tree.parent), "LC_ALL": "C"}
+    return run(argv, environment={**environment, **fixed}, closed=True, on_line=report, log=log)
 
 
 def _failure(plan: Plan, step: Step, finished: Finished, log: Path) -> BuildFailed:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Part of every id; raise it when the same inputs come to mean another build."""
 ID_LENGTH = 16
+CMAKE_FALSE = frozenset({"", "0", "OFF", "NO", "FALSE", "N", "IGNORE", "NOTFOUND"})
 
 
 def make_plan(variant: Variant, source: Source, *, jobs: int, compiler_cache: bool) -> Plan:
@@ -39,7 +40,8 @@ def make_plan(variant: Variant, source: Source, *, jobs: int, compiler_cache: bo
         find_tool(variant.toolchain.c or "cc", hash_content=True),
         find_tool(variant.toolchain.cxx or "c++", hash_content=True),
     )
-    native = native_resolution(compilers[0].path) if uses_native(variant) else ""
+    here = native_resolution(compilers[0].path)
+    native = here if uses_native(variant) else ""
     variables = cmake_variables(variant)
     unity = switches().unity.get(source.archive_sha256)
     identity = {
@@ -48,6 +50,7 @@ def make_plan(variant: Variant, source: Source, *, jobs: int, compiler_cache: bo
         "variables": sorted(variables.items()),
         "compilers": [(tool.version, tool.sha256) for tool in compilers],
         "linker": find_tool("ld").version,
+        "cmake": find_tool("cmake").version,
         "native": native,
         "targets": switches().targets,
         "unity": unity.exclude if unity else None,
@@ -58,7 +61,8 @@ def make_plan(variant: Variant, source: Source, *, jobs: int, compiler_cache: bo
         "{cmake}",
         *("-S", "{source}", "-B", "{build}", "-G", "Ninja"),
         "-DCMAKE_MAKE_PROGRAM={ninja}",
-        *_compiler_arguments(variant),
+        "-DCMAKE_C_COMPILER={cc}",
+        "-DCMAKE_CXX_COMPILER={cxx}",
         *(f"-D{name}={value}" for name, value in sorted(variables.items())),
         "-DCMAKE_PROJECT_INCLUDE={harness}",
     ]
@@ -69,11 +73,11 @@ def make_plan(variant: Variant, source: Source, *, jobs: int, compiler_cache: bo
         configure += [f"-DCMAKE_{language}_COMPILER_LAUNCHER={{ccache}}" for language in _LANGUAGES]
         environment = {
             **switches().environment["ccache"],
-            "CCACHE_DIR": "{cache}/ccache",
+            # ccache takes -march=native literally: one cache for each kind of CPU.
+            "CCACHE_DIR": f"{{cache}}/ccache/{hashlib.sha256(here.encode()).hexdigest()[:8]}",
             "CCACHE_BASEDIR": "{cache}",
             "CCACHE_STATSLOG": "{build}/ccache.log",
         }
-    compile_ = ["{cmake}", "--build", "{build}", "--parallel", str(jobs)]
     return Plan(
         build_id=build_id,
         variant=variant.name,
@@ -82,13 +86,14 @@ def make_plan(variant: Variant, source: Source, *, jobs: int, compiler_cache: bo
             Step(name="configure", argv=tuple(configure), environment=environment),
             Step(
                 name="compile",
-                argv=(*compile_, "--target", *switches().targets),
+                argv=("{ninja}", "-C", "{build}", "-j", str(jobs), *switches().targets),
                 environment=environment,
             ),
         ),
         compilers=tuple(msgspec.structs.replace(tool, path="") for tool in compilers),
         native_resolution=native,
         outputs=switches().targets,
+        by_hand=reproduction(variant),
     )
 
 
@@ -98,7 +103,8 @@ _LANGUAGES = ("C", "CXX")
 def uses_native(variant: Variant) -> bool:
     """Tell whether the machine code depends on the CPU that compiles; ggml's default is yes."""
     flags = (*variant.flags.c, *variant.flags.cxx, *variant.flags.link)
-    return variant.cmake.get("GGML_NATIVE", "ON") == "ON" or any("=native" in f for f in flags)
+    native = variant.cmake.get("GGML_NATIVE", "ON").upper() not in CMAKE_FALSE
+    return native or any("=native" in flag for flag in flags)
 
 
 def cmake_variables(variant: Variant) -> dict[str, str]:

@@ -98,8 +98,8 @@ def print_plan(request: Request, *, as_json: bool) -> None:
     for estimate in estimates:
         if estimate.seconds:
             click.echo(f"{estimate.plan.variant}:")
-            for step in estimate.plan.steps:
-                click.echo(f"  {shlex.join(step.argv)}")
+            for command in estimate.plan.by_hand:
+                click.echo(f"  {shlex.join(command)}")
     for arm in left_out:
         click.echo(f"left out: {arm.name} ({arm.reason})")
     click.echo(f"about {sum(e.seconds for e in estimates) / 60:.0f} minutes in all")

@@ -15,7 +15,7 @@ from . import options
 
 @click.group("cache")
 def cache() -> None:
-    """List, verify or clean the cache of builds, sources and models."""
+    """List, verify or clean the builds in the cache."""
 
 
 @cache.command("list")
@@ -66,6 +66,13 @@ def verify() -> None:
 @click.option("--dry-run", is_flag=True, help="Say what would go, remove nothing.")
 def gc(*, days: int, dry_run: bool) -> None:
     """Remove damaged builds, builds older than some days, and what killed processes left."""
+    from llamabuild.store.locks import measurement_lock  # noqa: PLC0415
+
+    with measurement_lock():  # what is being measured is in use
+        _clean(days, dry_run=dry_run)
+
+
+def _clean(days: int, *, dry_run: bool) -> None:
     from llamabuild.store.builds import discard, load_build, published_builds  # noqa: PLC0415
     from llamabuild.store.locks import named_lock  # noqa: PLC0415
     from llamabuild.store.paths import cache_dir  # noqa: PLC0415

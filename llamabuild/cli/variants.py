@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llamabuild.errors import BuildFailed, GateFailed, Inconclusive
+from llamabuild.errors import BuildFailed, EnvironmentLacks, GateFailed, Inconclusive
 
 from . import options
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from llamabuild.pipeline import Request
     from llamabuild.report.document import Document
     from llamabuild.types.run import Run
+
+ABSENT = ("unsupported", "not built")
 
 
 @click.command("variants")
@@ -71,15 +73,19 @@ def _run(request: Request, output: Path, *, as_json: bool) -> None:
     click.echo(render(material.document), nl=False)
     click.echo(f"report: {page}", err=True)
     click.echo(f"again:  python -m llamabuild report {run.id}", err=True)
-    _exit(run, material.document)
+    _exit(run, material.document, request.names)
 
 
-def _exit(run: Run, document: Document) -> None:
+def _exit(run: Run, document: Document, asked: tuple[str, ...]) -> None:
     """The exit code of a finished run: what a script must know, worst first."""
     if any(arm.status == "build failed" for arm in run.arms):
         raise click.exceptions.Exit(BuildFailed.exit_code)
+    if absent := [a.name for a in run.arms if a.name in asked and a.status in ABSENT]:
+        message = f"{', '.join(absent)}: not measured"
+        raise EnvironmentLacks(message, "the table says what each lacks here")
     broken = any(not e.passed for arm in run.arms for e in arm.expectations)
-    if broken or any(arm.status in {"wrong output", "bench failed"} for arm in run.arms):
+    failed = any(arm.status == "bench failed" or (arm.reason and arm.build) for arm in run.arms)
+    if broken or failed:
         raise click.exceptions.Exit(GateFailed.exit_code)
     noisy = [item.workload for item in document.noise if not item.usable]
     if noisy:

@@ -20,41 +20,40 @@ from llamabuild.store.paths import scratch_dir
 from llamabuild.types.run import Equivalence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from llamabuild.interrupts import Interrupts
     from llamabuild.types.inputs import Model
-    from llamabuild.types.run import Arm
+    from llamabuild.types.run import Arm, Run
 
     from .observer import Observer
 
 PROGRAM = "llama-perplexity"
 
 
-def check_all(
-    arms: Sequence[Arm], baseline: str, model: Model, threads: int, observer: Observer
-) -> tuple[Arm, ...]:
+def check_all(run: Run, observer: Observer, interrupts: Interrupts) -> tuple[Arm, ...]:
     """Return the arms with their equivalence; those that compute something else are not ready.
 
     Raises:
         BuildFailed: The baseline cannot compute the reference.
+        Interrupted: Someone asked to stop.
     """
-    by_name = {arm.name: arm for arm in arms}
-    reference_arm = by_name[baseline]
+    reference_arm = next(arm for arm in run.arms if arm.name == run.baseline)
     checked: dict[str, Arm] = {}
     with scratch_dir("equivalence-") as folder:
         setting = Setting(
-            model=Path(model.path), reference=Path(folder) / "reference", threads=threads
+            model=Path(run.model.path), reference=Path(folder) / "reference", threads=run.threads
         )
-        for arm in arms:
+        for arm in run.arms:
+            interrupts.check()
             if arm.build is None or arm.status != "pending":
                 checked[arm.name] = arm
                 continue
-            equivalence = _check(arm, reference_arm, model, setting)
+            equivalence = _check(arm, reference_arm, run.model, setting)
             wrong = equivalence.verdict == "different"
+            reason = f"output differs from {run.baseline}'s: {equivalence.reason}"
             checked[arm.name] = msgspec.structs.replace(
                 arm,
                 status="wrong output" if wrong else "ready",
-                reason=f"output differs from {baseline}'s: {equivalence.reason}" if wrong else "",
+                reason=reason if wrong else "",
                 equivalence=equivalence,
             )
             observer.checked(checked[arm.name])
@@ -73,7 +72,7 @@ def _check(arm: Arm, baseline: Arm, model: Model, setting: Setting) -> Equivalen
         baseline=baseline.build.id,
         model_sha256=model.sha256,
         threads=setting.threads,
-        environment=arm.variant.runtime.environment,
+        environments=[baseline.variant.runtime.environment, arm.variant.runtime.environment],
     )
     if (known := remembered(key)) is not None:
         return known

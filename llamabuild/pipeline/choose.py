@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llamabuild.errors import EnvironmentLacks
+from llamabuild.errors import BadInput, EnvironmentLacks
 from llamabuild.types.run import Arm
 from llamabuild.variants import unsupported_reason
 
@@ -27,20 +27,25 @@ def choose_arms(
     are arms with the status ``unsupported`` and the reason.
 
     Raises:
-        BadInput: A name that is not in the catalogue.
+        BadInput: A name that is not in the catalogue, or variants of different sources.
         EnvironmentLacks: The baseline cannot run on this machine.
     """
-    chosen = baseline or next(
+    fitting = (
         name
         for name in DEFAULT_BASELINES
         if name in catalogue.files and not unsupported_reason(catalogue.get(name), cpu)
     )
+    chosen = baseline or next(fitting, "native")
     if reason := unsupported_reason(catalogue.get(chosen), cpu):
         message = f"the baseline '{chosen}' cannot run here: {reason}"
         raise EnvironmentLacks(message, "choose another with --baseline")
     wanted = list(dict.fromkeys(names)) or _of_this_architecture(catalogue, cpu)
     if chosen not in wanted:
         wanted.insert(0, chosen)
+    source = catalogue.get(chosen).source
+    if foreign := [name for name in wanted if catalogue.get(name).source != source]:
+        message = f"{', '.join(foreign)}: not built from the baseline's source ({source})"
+        raise BadInput(message, "compare variants of one source; --baseline chooses which")
     arms = []
     for name in wanted:
         variant = catalogue.get(name)

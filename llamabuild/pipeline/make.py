@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from llamabuild.build import execute_plan, make_plan, ordered_plans
-from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks, Interrupted
-from llamabuild.store.builds import load_build
+from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,19 +53,20 @@ class Maker:
             Interrupted: Someone asked to stop; finished builds are in the store.
         """
         by_name = {arm.name: arm for arm in arms}
-        variants = [arm.variant for arm in arms if arm.status == "pending" and arm.variant]
+        for arm in arms:
+            if arm.status == "pending" and arm.variant and (why := self._cannot_plan(arm.variant)):
+                by_name[arm.name] = _with(arm, status="build failed", reason=why)
+        variants = [a.variant for a in by_name.values() if a.status == "pending" and a.variant]
         estimates = self.estimates(variants)
         self._observer.planned(estimates)
         to_make = [e for e in estimates if e.seconds > 0]
         for estimate in estimates:
             arm = by_name[estimate.plan.variant]
-            if interrupts.requested:
-                message = "stopped between builds; finished ones are kept"
-                raise Interrupted(message, "the same command goes on from there")
+            interrupts.check()
             if estimate in to_make:
                 if not build_missing:
                     reason = f"not built; 'python -m llamabuild build {arm.name}' builds it"
-                    by_name[arm.name] = _with(arm, status="build failed", reason=reason)
+                    by_name[arm.name] = _with(arm, status="not built", reason=reason)
                     continue
                 number = to_make.index(estimate) + 1
                 self._observer.build_started(number, len(to_make), estimate)
@@ -74,9 +74,15 @@ class Maker:
             self._observer.build_finished(by_name[arm.name])
         return tuple(by_name[arm.name] for arm in arms)
 
+    def _cannot_plan(self, variant: Variant) -> str:
+        try:
+            self.plan(variant)
+        except (BadInput, EnvironmentLacks) as error:
+            return str(error)
+        return ""
+
     def _make(self, arm: Arm, plan: Plan) -> Arm:
         assert arm.variant is not None
-        cached = load_build(plan.build_id) is not None
         try:
             build, cached = execute_plan(
                 plan,

@@ -15,6 +15,7 @@ from llamabuild.compare import compare_run, may_stop
 from llamabuild.errors import BadInput, BuildFailed, Interrupted
 from llamabuild.interrupts import Terminated, graceful_interrupts
 from llamabuild.machine.detect import detect_machine
+from llamabuild.model.known import known_file
 from llamabuild.model.spec import parse_model
 from llamabuild.source import resolve_source
 from llamabuild.store.builds import files_folder
@@ -61,11 +62,12 @@ def run_variants(request: Request, observer: Observer) -> Run:
         )
         try:
             arms = maker.make_all(
-                [_pending_again(arm) for arm in run.arms],
+                _pending_again(run.arms, begun=bool(results.trials(run.id))),
                 interrupts,
                 build_missing=request.build_missing,
             )
-            run = _proved(_stored(_with_arms(run, arms), results), results, observer)
+            run = _stored(_with_arms(run, arms), results)
+            run = _proved(run, results, observer, interrupts)
             complete = _measure(run, results, observer, interrupts)
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt | Interrupted | Terminated)
@@ -92,9 +94,6 @@ def _begun(request: Request, results: Results, observer: Observer) -> tuple[Run,
         request.blocks,
         quick=request.quick,
     )
-    if len({arm.variant.source for arm in arms if arm.variant}) > 1:
-        message = "the variants come from different sources"
-        raise BadInput(message, "name the variants of one source, or give --source")
     parse_model(request.model)  # a name that is wrong is said before anything is fetched
     source = resolve_source(catalogue.get(baseline).source, on_progress=observer.note)
     maker = Maker(source, machine.usable_threads, observer)
@@ -135,23 +134,32 @@ def _resumed(run_id: str, results: Results, observer: Observer) -> tuple[Run, Ma
     if source.digest != run.source.digest:
         message = f"the source {run.source.spec} has changed since run {run.id} was begun"
         raise BadInput(message, "begin a new run")
+    if known_file(Path(run.model.path), observer.note).sha256 != run.model.sha256:
+        message = f"the model {run.model.spec} has changed since run {run.id} was begun"
+        raise BadInput(message, "begin a new run")
+    maker = Maker(source, machine.usable_threads, observer)
+    for arm in run.arms:
+        if arm.build and arm.variant and maker.plan(arm.variant).build_id != arm.build.id:
+            message = f"{arm.name} would be built otherwise now than when run {run.id} was begun"
+            raise BadInput(message, "the compiler or llamabuild has changed: begin a new run")
     run = msgspec.structs.replace(run, status="running", finished="", source=source)
     results.save_run(run)
-    return run, Maker(source, machine.usable_threads, observer)
+    return run, maker
 
 
-def _proved(run: Run, results: Results, observer: Observer) -> Run:
+def _proved(run: Run, results: Results, observer: Observer, interrupts: Interrupts) -> Run:
     """Inspect and check every built arm: to ``ready``, or to the reason why it is not."""
     baseline = next(arm for arm in run.arms if arm.name == run.baseline)
     if baseline.build is None:
         raise BuildFailed(baseline.reason or f"the baseline '{run.baseline}' was not built")
     proved = []
     for arm in run.arms:
+        interrupts.check()
         proved.append(arm if arm.inspections else prove(arm, run.machine.cpu))
         if proved[-1].inspections:
             observer.inspected(proved[-1])
     run = _stored(_with_arms(run, proved), results)
-    checked = check_all(run.arms, run.baseline, run.model, run.threads, observer)
+    checked = check_all(run, observer, interrupts)
     return _stored(_with_arms(run, checked), results)
 
 
@@ -159,8 +167,13 @@ def _with_arms(run: Run, arms: Sequence[Arm]) -> Run:
     return msgspec.structs.replace(run, arms=tuple(arms))
 
 
-def _pending_again(arm: Arm) -> Arm:
-    return msgspec.structs.replace(arm, status="pending") if arm.status == "ready" else arm
+def _pending_again(arms: Sequence[Arm], *, begun: bool) -> tuple[Arm, ...]:
+    """Take up arms again; one that was not built gets another chance before the first trial."""
+    again = {"ready"} if begun else {"ready", "build failed", "not built"}
+    return tuple(
+        msgspec.structs.replace(arm, status="pending", reason="") if arm.status in again else arm
+        for arm in arms
+    )
 
 
 def _measure(run: Run, results: Results, observer: Observer, interrupts: Interrupts) -> bool:
@@ -193,27 +206,36 @@ def _measure(run: Run, results: Results, observer: Observer, interrupts: Interru
 
 
 def _close(run: Run, results: Results, status: str) -> Run:
-    """Store how the run ended; arms whose every trial failed say so."""
-    trials = results.trials(run.id)
-    arms = []
-    for arm in run.arms:
-        own = [trial for trial in trials if trial.arm == arm.name]
-        if arm.status == "ready" and own and all(trial.status != "ok" for trial in own):
-            reason = f"llama-bench {own[-1].status}: {own[-1].error}"
-            arms.append(msgspec.structs.replace(arm, status="bench failed", reason=reason))
-        else:
-            arms.append(arm)
+    """Store how the run ended; in a complete one, arms that a workload always failed say so."""
+    trials = results.trials(run.id) if status == "done" else ()
+    arms = tuple(_with_failures(arm, trials) for arm in run.arms)
     finished = datetime.now(UTC).isoformat(timespec="seconds")
     return _stored(
-        msgspec.structs.replace(run, arms=tuple(arms), status=status, finished=finished), results
+        msgspec.structs.replace(run, arms=arms, status=status, finished=finished), results
     )
+
+
+def _with_failures(arm: Arm, trials: Sequence[Trial]) -> Arm:
+    """``bench failed`` when every workload failed every time; a reason when one of them did."""
+    by_workload: dict[str, list[Trial]] = {}
+    for trial in trials:
+        if trial.arm == arm.name:
+            by_workload.setdefault(trial.workload, []).append(trial)
+    failed = {
+        name: own[-1]
+        for name, own in by_workload.items()
+        if all(trial.status != "ok" for trial in own)
+    }
+    if arm.status != "ready" or not failed:
+        return arm
+    reason = "; ".join(f"{name}: llama-bench {t.status}: {t.error}" for name, t in failed.items())
+    status = "bench failed" if len(failed) == len(by_workload) else arm.status
+    return msgspec.structs.replace(arm, status=status, reason=reason)
 
 
 def _settle_abandoned(results: Results, keep: str | None) -> None:
     """Runs that still say ``running`` were killed: whoever runs now holds the machine's lock."""
-    for run in results.runs():
-        if run.status == "running" and run.id != keep:
-            _stored(msgspec.structs.replace(run, status="interrupted"), results)
+    results.settle_running(keep or "")
 
 
 def _stored(run: Run, results: Results) -> Run:

@@ -87,7 +87,7 @@ def _build(build: Build, *, cached: bool) -> BuildInfo:
         native_resolution=clean(build.plan.native_resolution),
         compilers=tool_versions(build.plan.compilers),
         commands=tuple(
-            tuple(clean(argument) for argument in step.argv) for step in build.plan.steps
+            tuple(clean(argument) for argument in command) for command in build.plan.by_hand
         ),
     )
 

@@ -71,6 +71,8 @@ def damage(build: Build, files: Path, *, full: bool) -> Iterator[str]:
             yield f"{file.path}: missing"
         elif path.stat().st_size != file.size_bytes:
             yield f"{file.path}: {path.stat().st_size} bytes, expected {file.size_bytes}"
+        elif os.access(path, os.X_OK) != file.executable:
+            yield f"{file.path}: execute permission differs"
         elif full and sha256_of(path) != file.sha256:
             yield f"{file.path}: content differs from the manifest"
 

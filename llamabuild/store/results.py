@@ -104,6 +104,16 @@ class Results:
                 (run_id, discarded.block, discarded.reason),
             )
 
+    def settle_running(self, keep: str) -> None:
+        """Call runs that still say ``running`` interrupted, except ``keep``."""
+        with self._transaction():
+            self._db.execute(
+                "UPDATE runs SET status = 'interrupted',"
+                " document = json_set(document, '$.status', 'interrupted')"
+                " WHERE status = 'running' AND id <> ?",
+                (keep,),
+            )
+
     def runs(self) -> tuple[Run, ...]:
         """Return all runs, oldest first."""
         ids = self._rows("SELECT id FROM runs ORDER BY started, id")

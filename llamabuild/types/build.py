@@ -27,6 +27,8 @@ class Plan(Data, frozen=True, kw_only=True):
     """What ``-march=native`` means on this CPU; empty when the variant doesn't use it."""
     outputs: tuple[str, ...]
     """Programs that must be there afterwards."""
+    by_hand: tuple[tuple[str, ...], ...] = ()
+    """Commands that make the same ggml and libllama without this program."""
 
 
 class BuiltFile(Data, frozen=True, kw_only=True):

@@ -17,7 +17,16 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 MAX_BYTES = 1 << 20
 
 Inherit = Literal["none", "append", "prepend"]
-Flag = Annotated[str, msgspec.Meta(pattern=r"^-\S")]
+# CMake hands flags on to a shell by way of Ninja: nothing that a shell would understand may be
+# in them, and no flag that loads code or files which the build's id would not cover.
+PLAIN = r"[A-Za-z0-9_+=.,:/@%-]"
+LOADS_CODE = r"-(?:fplugin|B|specs|-specs|wrapper|include|imacros|Xclang|load|fpass-plugin)"
+Flag = Annotated[str, msgspec.Meta(pattern=rf"^(?!{LOADS_CODE})-{PLAIN}+$")]
+Plain = Annotated[str, msgspec.Meta(pattern=rf"^{PLAIN}*$")]
+# What llamabuild itself asks of llama-bench is not the variant's to change.
+BenchArgument = Annotated[
+    str, msgspec.Meta(pattern=r"^(?!-(?:m|-model|o|-output|r|-repetitions|p|n|pg|hf.*)$)\S+$")
+]
 EnvironmentName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 CMAKE_ALLOWED = re.compile(
@@ -43,8 +52,8 @@ class FlagsTable(Table, frozen=True, kw_only=True):
 class ToolchainTable(Table, frozen=True, kw_only=True):
     """``[toolchain]``: compiler commands."""
 
-    c: str | None = None
-    cxx: str | None = None
+    c: Plain | None = None
+    cxx: Plain | None = None
 
 
 class RequiresTable(Table, frozen=True, kw_only=True):
@@ -59,7 +68,7 @@ class RuntimeTable(Table, frozen=True, kw_only=True):
     """``[runtime]``: ``environment`` is merged by name, ``bench`` replaces the parent's."""
 
     environment: dict[EnvironmentName, str] = {}
-    bench: tuple[str, ...] | None = None
+    bench: tuple[BenchArgument, ...] | None = None
 
 
 class ExpectTable(Table, frozen=True, kw_only=True):
@@ -78,7 +87,7 @@ class VariantFile(Table, frozen=True, kw_only=True):
     description: str
     source: str | None = None
     toolchain: ToolchainTable = ToolchainTable()
-    cmake: dict[str, bool | int | str] = {}
+    cmake: dict[str, bool | int | Plain] = {}
     flags: FlagsTable = FlagsTable()
     requires: RequiresTable = RequiresTable()
     runtime: RuntimeTable = RuntimeTable()
@@ -94,22 +103,7 @@ def read_variant_file(path: Path) -> VariantFile:
     if not NAME.fullmatch(path.stem):
         message = f"{path}: '{path.stem}' is not a variant name"
         raise BadInput(message, "use lower-case letters, digits, '.', '_' and '-'")
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            message = f"{path}: larger than {MAX_BYTES >> 20} MiB, so not a variant file"
-            raise BadInput(message)
-        text = path.read_text("utf-8")
-        raw = tomllib.loads(text)
-    except OSError as error:
-        message = f"{path}: {error.strerror}"
-        raise BadInput(message) from error
-    except UnicodeDecodeError as error:
-        message = f"{path}: not UTF-8 text (byte {error.start})"
-        raise BadInput(message) from error
-    except tomllib.TOMLDecodeError as error:
-        where = str(error).replace("end of document", f"line {text.count(chr(10)) + 1}, the end")
-        message = f"{path}: not valid TOML: {where}"
-        raise BadInput(message) from error
+    raw = _read_toml(path)
     _refuse_unknown(path, raw, VariantFile, "")
     try:
         file = msgspec.convert(raw, VariantFile)
@@ -124,6 +118,30 @@ def read_variant_file(path: Path) -> VariantFile:
                 remedy = "compiler flags go into [flags]"
             raise BadInput(message, remedy)
     return file
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    """Read a small TOML file; every way in which it can be none has its words."""
+    try:
+        if not path.is_file() or path.stat().st_size > MAX_BYTES:
+            message = f"{path}: not a file of at most {MAX_BYTES >> 20} MiB"
+            raise BadInput(message)
+        text = path.read_text("utf-8")
+        raw = tomllib.loads(text)
+    except OSError as error:
+        message = f"{path}: {error.strerror}"
+        raise BadInput(message) from error
+    except RecursionError as error:
+        message = f"{path}: nested too deeply to be a variant"
+        raise BadInput(message) from error
+    except UnicodeDecodeError as error:
+        message = f"{path}: not UTF-8 text (byte {error.start})"
+        raise BadInput(message) from error
+    except tomllib.TOMLDecodeError as error:
+        where = str(error).replace("end of document", f"line {text.count(chr(10)) + 1}, the end")
+        message = f"{path}: not valid TOML: {where}"
+        raise BadInput(message) from error
+    return raw
 
 
 def _refuse_unknown(path: Path, raw: dict[str, Any], kind: type[Table], prefix: str) -> None:

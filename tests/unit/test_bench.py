@@ -7,24 +7,25 @@ import msgspec
 import pytest
 
 from llamabuild.bench import Arms, Watcher, choose_workloads, measure, standard_schedule
-from llamabuild.bench.equivalence import judge
-from llamabuild.bench.llama_bench import Task
+from llamabuild.bench.equivalence import judge, remember, remembered
+from llamabuild.bench.llama_bench import Task, bench_argv
 from llamabuild.bench.noise import disturbance
 from llamabuild.bench.schedule import block_order
 from llamabuild.bench.trial import run_trial
 from llamabuild.errors import BadInput
 from llamabuild.store.results import Results
-from llamabuild.types.run import NOISE_ARM
+from llamabuild.types.run import NOISE_ARM, Equivalence
 from llamabuild.types.variant import Runtime
 from tests.runs import PP, TG, make_model, make_run, make_state, make_trial
 
 FAKE = Path(__file__).parents[1] / "fake_bench.py"
+LOGGED: dict[str, str] = {}
 
 
 @pytest.fixture
 def program(tmp_path, monkeypatch):
     """An executable that stands in for llama-bench."""
-    monkeypatch.setenv("FAKE_BENCH_LOG", str(tmp_path / "calls"))
+    monkeypatch.setitem(LOGGED, "FAKE_BENCH_LOG", str(tmp_path / "calls"))
     path = tmp_path / "llama-bench"
     path.write_text(f"#!{sys.executable} -SE\n{FAKE.read_text()}")
     path.chmod(0o755)
@@ -35,7 +36,7 @@ def one_trial(program, behaviour="ok", workload=PP, timeout=20.0, **environment)
     return run_trial(
         program,
         Task(model=Path("/models/private/model.gguf"), workload=workload, repetitions=2, threads=2),
-        Runtime(environment={"FAKE_BENCH": behaviour, **environment}),
+        Runtime(environment={"FAKE_BENCH": behaviour, **LOGGED, **environment}),
         arm="avx2",
         block=0,
         position=0,
@@ -93,13 +94,13 @@ def test_a_block_is_complete_shuffled_and_repeatable():
 @pytest.fixture
 def setting(tmp_path, program, monkeypatch):
     """A run over two arms with the fake program, and its store, on a quiet machine."""
-    monkeypatch.setattr("llamabuild.bench.loop.disturbance", lambda trials: "")
+    monkeypatch.setattr("llamabuild.bench.loop.disturbance", lambda trials, cpus: "")
     run = make_run(looks=(3,), model=make_model())
     arms = Arms(
         programs={"avx2": program, "native": program},
         runtimes={
-            "avx2": Runtime(environment={"FAKE_BENCH_NAME": "avx2"}),
-            "native": Runtime(environment={"FAKE_BENCH_NAME": "native"}),
+            "avx2": Runtime(environment={"FAKE_BENCH_NAME": "avx2", **LOGGED}),
+            "native": Runtime(environment={"FAKE_BENCH_NAME": "native", **LOGGED}),
         },
         model=Path("/nowhere/model.gguf"),
     )
@@ -166,7 +167,7 @@ def test_a_trial_is_stored_before_the_next_one_starts(setting, tmp_path):
 
 def test_an_arm_that_always_crashes_is_dropped_and_the_others_go_on(setting):
     run, arms, results = setting
-    runtimes = {**arms.runtimes, "native": Runtime(environment={"FAKE_BENCH": "exit"})}
+    runtimes = {**arms.runtimes, "native": Runtime(environment={"FAKE_BENCH": "exit", **LOGGED})}
     arms = Arms(programs=arms.programs, runtimes=runtimes, model=arms.model)
     assert measure(run, arms, results, Watcher(may_stop=until(3)))
     trials = results.trials(run.id)
@@ -179,7 +180,7 @@ def test_a_disturbed_block_is_discarded_whole_and_made_up_for(setting, monkeypat
     run, arms, results = setting
     monkeypatch.setattr(
         "llamabuild.bench.loop.disturbance",
-        lambda trials: "a neighbour" if trials[0].block == 2 else "",
+        lambda trials, cpus: "a neighbour" if trials[0].block == 2 else "",
     )
     assert measure(run, arms, results, Watcher(may_stop=until(3)))
     assert [g.block for g in results.run(run.id).discarded] == [2]
@@ -188,7 +189,7 @@ def test_a_disturbed_block_is_discarded_whole_and_made_up_for(setting, monkeypat
 
 def test_a_machine_that_is_never_quiet_does_not_measure_for_ever(setting, monkeypatch):
     run, arms, results = setting
-    monkeypatch.setattr("llamabuild.bench.loop.disturbance", lambda trials: "noise")
+    monkeypatch.setattr("llamabuild.bench.loop.disturbance", lambda trials, cpus: "noise")
     assert measure(run, arms, results, Watcher(may_stop=until(3)))
     assert len({t.block for t in results.trials(run.id)}) == 6
 
@@ -198,7 +199,8 @@ def test_a_machine_that_is_never_quiet_does_not_measure_for_ever(setting, monkey
     [
         ({}, ""),
         ({"steal_seconds": 0.2}, "hypervisor"),
-        ({"foreign_seconds": 0.5}, "other processes used 50%"),
+        ({"foreign_seconds": 0.5}, "other processes used 25% of the machine"),
+        ({"foreign_seconds": 0.2}, ""),
         ({"throttled_seconds": 0.1}, "quota"),
         ({"steal_seconds": None, "foreign_seconds": None, "throttled_seconds": None}, ""),
     ],
@@ -206,9 +208,13 @@ def test_a_machine_that_is_never_quiet_does_not_measure_for_ever(setting, monkey
 def test_noise_is_judged_by_the_machine_and_not_by_the_timings(changes, says):
     slow = make_trial(samples_ns=(10**12,), state=make_state(**changes))
     fast = make_trial(samples_ns=(1,), state=make_state(**changes))
-    assert says in disturbance([slow, slow])
-    assert disturbance([slow, slow]) == disturbance([fast, fast])
-    assert bool(disturbance([slow])) == bool(says)
+    assert says in disturbance([slow, slow], 2)
+    assert disturbance([slow, slow], 2) == disturbance([fast, fast], 2)
+    assert bool(disturbance([slow], 2)) == bool(says)
+
+
+def test_a_large_machine_is_not_disturbed_by_one_neighbour():
+    assert disturbance([make_trial(state=make_state(foreign_seconds=0.5))], 64) == ""
 
 
 def test_workloads_suit_the_model_and_the_wish():
@@ -268,7 +274,7 @@ def test_each_arm_repeats_until_its_trials_measure_long_enough(setting):
         msgspec.structs.replace(w, seconds=0.005, max_repetitions=4) for w in run.workloads
     )
     run = msgspec.structs.replace(run, workloads=workloads)
-    slow = {"FAKE_BENCH_NS": "2500000"}
+    slow = {"FAKE_BENCH_NS": "2500000", **LOGGED}
     runtimes = {**arms.runtimes, "native": Runtime(environment=slow)}
     arms = Arms(programs=arms.programs, runtimes=runtimes, model=arms.model)
     assert measure(run, arms, results, Watcher(may_stop=until(2)))
@@ -276,3 +282,43 @@ def test_each_arm_repeats_until_its_trials_measure_long_enough(setting):
     assert {count for (block, _), count in found.items() if block == 0} == {1}
     assert found[1, "avx2"] == found[1, NOISE_ARM] == 4, "5 are wanted, at most 4 allowed"
     assert found[1, "native"] == 2
+
+
+def test_the_user_s_environment_does_not_reach_a_trial(program, monkeypatch):
+    """LD_LIBRARY_PATH would put other libraries under the variant's name."""
+    for name in ("LD_LIBRARY_PATH", "LD_PRELOAD", "OMP_NUM_THREADS", "FAKE_BENCH_NS"):
+        monkeypatch.setenv(name, "77")
+    assert one_trial(program).samples_ns == (1_000_000, 1_000_000)
+
+
+def test_an_arm_that_begins_to_fail_is_dropped_too(setting, tmp_path):
+    run, arms, results = setting
+    crash = tmp_path / "crashes-later"
+    crash.write_text(
+        f"#!{sys.executable} -SE\nimport os, sys\n"
+        f"if len(open({str(tmp_path / 'calls')!r}).readlines()) > 8: sys.exit(1)\n{FAKE.read_text()}"
+    )
+    crash.chmod(0o755)
+    (tmp_path / "calls").touch()
+    arms = Arms(
+        programs={**arms.programs, "native": crash}, runtimes=arms.runtimes, model=arms.model
+    )
+    run = msgspec.structs.replace(run, schedule=msgspec.structs.replace(run.schedule, looks=(8,)))
+    assert measure(run, arms, results, Watcher(may_stop=until(8)))
+    failed = [t for t in results.trials(run.id) if t.arm == "native" and t.status != "ok"]
+    assert len(failed) == 4, "two for each workload"
+
+
+def test_a_thread_count_of_the_variant_s_own_replaces_the_run_s():
+    task = Task(model=Path("m"), workload=PP, repetitions=1, threads=2)
+    argv = bench_argv(Path("llama-bench"), task, Runtime(bench=("-t", "1")))
+    assert argv.count("-t") == 1
+    assert argv[argv.index("-t") + 1] == "1"
+
+
+def test_only_verdicts_that_rest_on_statistics_are_remembered():
+    remember("a", Equivalence(verdict="different", reason="did not finish"))
+    assert remembered("a") is None
+    good = Equivalence(verdict="same", mean_kl_divergence=0.001)
+    remember("b", good)
+    assert remembered("b") == good

@@ -76,6 +76,21 @@ def test_the_id_leaves_out_what_does_not():
     assert len({p.build_id for p in same}) == 1
 
 
+@pytest.mark.parametrize("off", ["OFF", "0", "false", "No"])
+def test_cmake_s_ways_to_say_no_to_native(tools, off):
+    before = plan("native", cmake={"GGML_NATIVE": off}).build_id
+    on = plan("native", cmake={"GGML_NATIVE": "1"}).build_id
+    tools.native = "-march=sapphirerapids"
+    assert plan("native", cmake={"GGML_NATIVE": off}).build_id == before
+    assert plan("native", cmake={"GGML_NATIVE": "1"}).build_id != on
+
+
+def test_each_kind_of_cpu_has_its_own_compiler_cache(tools):
+    before = plan().steps[0].environment["CCACHE_DIR"]
+    tools.native = "-march=sapphirerapids"
+    assert plan().steps[0].environment["CCACHE_DIR"] != before
+
+
 def test_native_means_this_cpu_and_portable_does_not(tools):
     before = plan("native").build_id, plan("avx2").build_id
     tools.native = "-march=sapphirerapids"
@@ -173,9 +188,17 @@ def test_a_build_is_published_with_its_files_and_made_once():
     assert list(cache_dir("work").iterdir()) == []
 
 
-def test_a_damaged_build_is_made_again():
+def test_the_user_s_compiler_variables_do_not_reach_a_build(monkeypatch):
+    monkeypatch.setenv("CC", "clang")
+    monkeypatch.setenv("CXXFLAGS", "-Ofast")
+    code = "import os\nassert not {'CC', 'CXXFLAGS'} & set(os.environ)\n" + MAKES_ALL
+    execute_plan(scripted(code), variant(), Path("/tree"))
+
+
+@pytest.mark.parametrize("content", ["", "LLAMA-BENCH"])
+def test_a_damaged_build_is_made_again(content):
     made, _ = execute_plan(scripted(MAKES_ALL), variant(), Path("/tree"))
-    (files_folder(made.id) / "llama-bench").write_text("")
+    (files_folder(made.id) / "llama-bench").write_text(content)
     again, cached = execute_plan(scripted(MAKES_ALL), variant(), Path("/tree"))
     assert not cached
     assert again.files == made.files

@@ -21,8 +21,7 @@ BASE_SECONDS = 0.04
 def test_five_percent_are_found_and_equal_programs_are_not_told_apart(
     tmp_path, monkeypatch, factor, verdict
 ):
-    monkeypatch.setenv("FAKE_BENCH_LOG", str(tmp_path / "calls"))
-    monkeypatch.setattr("llamabuild.bench.loop.disturbance", lambda trials: "")
+    monkeypatch.setattr("llamabuild.bench.loop.disturbance", lambda trials, cpus: "")
     program = tmp_path / "llama-bench"
     program.write_text(f"#!{sys.executable} -SE\n{FAKE.read_text()}")
     program.chmod(0o755)
@@ -30,7 +29,12 @@ def test_five_percent_are_found_and_equal_programs_are_not_told_apart(
     arms = Arms(
         programs=dict.fromkeys(seconds, program),
         runtimes={
-            name: Runtime(environment={"FAKE_BENCH_SLEEP": str(value)})
+            name: Runtime(
+                environment={
+                    "FAKE_BENCH_SLEEP": str(value),
+                    "FAKE_BENCH_LOG": str(tmp_path / "calls"),
+                }
+            )
             for name, value in seconds.items()
         },
         model=Path("/nowhere/model.gguf"),

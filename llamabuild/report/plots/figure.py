@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from llamabuild.report.palette import light
+from llamabuild.store.paths import cache_dir
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +31,8 @@ DATA = ("data", "data")
 @contextmanager
 def look() -> Iterator[None]:
     """Draw and save within this; text, fonts and ids are the same everywhere."""
+    # Matplotlib keeps lists of fonts; they belong into our cache like everything that we write.
+    os.environ.setdefault("MPLCONFIGDIR", str(cache_dir("matplotlib")))
     import matplotlib as mpl  # noqa: PLC0415 - slow to load
 
     with mpl.rc_context(
