@@ -45,7 +45,7 @@ def percent(fraction: float | None, decimals: int | None = None) -> str:
         return MISSING
     if decimals is None:
         decimals = 2 if 0 < abs(fraction) < _SMALL else 1
-    return f"{fraction * 100:.{decimals}f} %"
+    return f"{fraction * 100:.{decimals}f}\u00a0%"
 
 
 def probability(value: float | None) -> str:

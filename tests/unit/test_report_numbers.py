@@ -43,7 +43,7 @@ def test_durations_and_sizes():
 def test_small_things():
     assert numbers.small(1.47e-5) == "1.5×10⁻⁵"
     assert numbers.small(0.081) == "0.081"
-    assert numbers.percent(0.0001) == "0.01 %"
+    assert numbers.percent(0.0001) == "0.01\u00a0%"
     assert numbers.probability(0.0004) == "< 0.001"
     assert numbers.listing(["a", "b", "c"]) == "a, b and c"
     assert numbers.moment("2026-11-22T09:15:00Z") == "2026-11-22 09:15 UTC"
