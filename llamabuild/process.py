@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 READ_SIZE = 1 << 16
 GRACE_SECONDS = 2.0
-KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "USER", "LANG")
+KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "USER")  # ccache hashes LANG: not it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
