@@ -18,11 +18,11 @@ STYLES = {FASTER: "bold green", SLOWER: "bold magenta", BASELINE: "dim", NOT_MEA
 def ratio_table(comparisons: ComparisonSet) -> Table:
     """Return one row an arm with throughput and ratio [interval] for each workload."""
     workloads = list(dict.fromkeys(c.workload for c in comparisons.comparisons))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=f"{comparisons.blocks} blocks")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=f"blocks counted: {comparisons.blocks}")
     table.add_column("variant")
     for workload in workloads:
         table.add_column(f"{workload} tokens/s", justify="right")
-        table.add_column("ratio [interval]")
+        table.add_column(r"ratio \[interval]")
     rows: dict[str, dict[str, Comparison]] = {}
     for comparison in comparisons.comparisons:
         rows.setdefault(comparison.arm, {})[comparison.workload] = comparison
