@@ -18,7 +18,7 @@ STYLES = {FASTER: "bold green", SLOWER: "bold magenta", BASELINE: "dim", NOT_MEA
 def ratio_table(comparisons: ComparisonSet) -> Table:
     """Return one row an arm with throughput and ratio [interval] for each workload."""
     workloads = list(dict.fromkeys(c.workload for c in comparisons.comparisons))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=f"blocks counted: {comparisons.blocks}")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=f"{comparisons.blocks} counted")
     table.add_column("variant")
     for workload in workloads:
         table.add_column(f"{workload} tokens/s", justify="right")
