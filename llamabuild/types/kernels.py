@@ -7,7 +7,7 @@ from .machine import Machine
 
 VEC_DOT, GEMV, GEMM = "vec_dot", "gemv", "gemm"
 OURS = "llamabuild"
-"""``KernelResult.by`` of this package's own kernels; ggml's say ``ggml:`` and the variant's name."""
+"""``KernelResult.by`` of our own kernels; those of ggml say ``ggml:`` and the variant."""
 
 
 class Spread(Data, frozen=True, kw_only=True):

@@ -18,20 +18,25 @@ PACKAGE = ROOT / "llamabuild"
 BASE = "store process types errors"
 INPUTS = "variants source model machine"
 WORK = "build inspect bench"
+LAB = "kernels probes roofline"
 VIEW = "report compare stats"
 
 # A room is a module or folder of llamabuild/; beside it stand the rooms that it may import.
 ALLOWED = {
-    "cli": f"pipeline interrupts {VIEW} {WORK} {INPUTS} {BASE}",
-    "pipeline": f"interrupts {VIEW} {WORK} {INPUTS} {BASE}",
+    "cli": f"pipeline interrupts {VIEW} {WORK} {LAB} {INPUTS} {BASE}",
+    "pipeline": f"interrupts {VIEW} {WORK} {LAB} {INPUTS} {BASE}",
     # What a person sees comes from the store alone.
-    "report": "compare stats store types errors",
+    "report": "compare roofline stats store types errors",
     "compare": "stats store types errors",
     "stats": "types errors",
     # What is done to variants: three rooms that don't know each other.
     "build": f"{INPUTS} {BASE}",
     "inspect": f"variants source model {BASE} _native",
     "bench": f"{INPUTS} {BASE}",
+    # The native lab: kernels, the machine's limits, and what both mean together.
+    "kernels": f"machine {BASE} _native",
+    "probes": f"machine stats {BASE} _native",
+    "roofline": "types errors",
     # What comes in. A model is fetched and verified by the means of a source, never the reverse.
     "variants": BASE,
     "source": BASE,

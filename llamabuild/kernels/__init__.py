@@ -1,0 +1,1 @@
+"""The micro-kernels: formats, implementations, and running them; see ``native/kernels``."""

@@ -1,0 +1,1 @@
+"""Bounds that memory bandwidth and arithmetic set for a model on a machine."""
