@@ -9,6 +9,7 @@
 
 #include <climits>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 namespace lb {
@@ -58,7 +59,7 @@ inline void expect(bool holds, const char *what, std::size_t expected, std::size
 inline void expect_bytes(const pybind11::array &array, const char *what, int axes, bool packed) {
     if (!pybind11::isinstance<pybind11::array_t<std::uint8_t>>(array))
         throw pybind11::value_error(std::string(what) + ": expected bytes (uint8), found " +
-                                    std::string(pybind11::str(array.dtype())));
+                                    static_cast<std::string>(pybind11::str(array.dtype())));
     expect(array.ndim() == axes, what, axes, array.ndim(), "axes");
     if (array.size() == 0)
         return;

@@ -192,13 +192,13 @@ void register_kernels(py::module_ &m) {
     m.def("kernels", &kernels);
     m.def("kernel_packings", &packings);
     m.def("file_at", &file_at, py::arg("address"));
-    m.def("run_vec_dot", &vec_dot, py::arg("address"), py::arg("format"), py::arg("weights"),
+    m.def("run_vec_dot", &vec_dot, py::arg("address"), py::arg("format_name"), py::arg("weights"),
           py::arg("activation"));
-    m.def("run_gemm", &gemm, py::arg("address"), py::arg("format"), py::arg("panel_rows"),
+    m.def("run_gemm", &gemm, py::arg("address"), py::arg("format_name"), py::arg("panel_rows"),
           py::arg("packed"), py::arg("activations"), py::arg("rows"));
-    m.def("pack_rows", &pack, py::arg("format"), py::arg("panel_rows"), py::arg("rows"),
+    m.def("pack_rows", &pack, py::arg("format_name"), py::arg("panel_rows"), py::arg("rows"),
           py::arg("packed"));
-    m.def("unpack_rows", &unpack, py::arg("format"), py::arg("panel_rows"), py::arg("packed"),
+    m.def("unpack_rows", &unpack, py::arg("format_name"), py::arg("panel_rows"), py::arg("packed"),
           py::arg("rows"), py::arg("length"));
     register_timing(m);
 }

@@ -230,7 +230,7 @@ void register_timing(py::module_ &m) {
         .def_property_readonly("bytes_per_thread", &PlacedWeights::bytes)
         .def_property_readonly("cpus", &PlacedWeights::cpus)
         .def_property_readonly("huge_pages", &PlacedWeights::huge);
-    m.def("time_kernel", &time_kernel, py::arg("shape"), py::arg("address"), py::arg("format"),
+    m.def("time_kernel", &time_kernel, py::arg("shape"), py::arg("address"), py::arg("format_name"),
           py::arg("length"), py::arg("rows"), py::arg("columns"), py::arg("panel_rows"),
           py::arg("weights"), py::arg("activations"), py::arg("min_seconds") = 2e-4,
           py::arg("samples") = 1);
