@@ -1,9 +1,10 @@
-// The compiler's vector intrinsics for this architecture, and the integer types beside them.
+// What the files that each_isa.inc compiles need, included once and outside of every namespace.
 
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
