@@ -30,7 +30,7 @@ template <int rows> struct ScalesQ6K {
 };
 static_assert(sizeof(QuantsQ6K<16>) + sizeof(ScalesQ6K<16>) == 16 * sizeof(block_q6_K));
 
-template <int rows> const ScalesQ6K<rows> *scales_of(const std::uint8_t *panel, int blocks) {
+template <int rows> const ScalesQ6K<rows> *heads_of(const std::uint8_t *panel, int blocks) {
     return reinterpret_cast<const ScalesQ6K<rows> *>(panel + static_cast<std::size_t>(blocks) *
                                                                  sizeof(QuantsQ6K<rows>));
 }
@@ -57,7 +57,7 @@ struct LayoutQ6K {
     template <int rows>
     static void put(const Block &in, std::uint8_t *panel, int blocks, int b, int r) {
         auto &out = reinterpret_cast<QuantsQ6K<rows> *>(panel)[b];
-        auto &head = const_cast<ScalesQ6K<rows> &>(scales_of<rows>(panel, blocks)[b]);
+        auto &head = const_cast<ScalesQ6K<rows> &>(heads_of<rows>(panel, blocks)[b]);
         head.d[r] = in.d;
         for (int j = 0; j < 16; ++j)
             head.scales[j][r] = in.scales[j];
@@ -76,7 +76,7 @@ struct LayoutQ6K {
     template <int rows>
     static void get(Block &out, const std::uint8_t *panel, int blocks, int b, int r) {
         const auto &in = reinterpret_cast<const QuantsQ6K<rows> *>(panel)[b];
-        const auto &head = scales_of<rows>(panel, blocks)[b];
+        const auto &head = heads_of<rows>(panel, blocks)[b];
         out = {};
         out.d = head.d[r];
         for (int j = 0; j < 16; ++j)
@@ -144,7 +144,7 @@ LB_INLINE void dots(int n, const std::uint8_t *const *panels, const Column *colu
             s = zero();
     const ScalesQ6K<lanes> *heads[P];
     for (int p = 0; p < P; ++p)
-        heads[p] = scales_of<lanes>(panels[p], n / block);
+        heads[p] = heads_of<lanes>(panels[p], n / block);
     for (int b = begin; b < end; ++b) {
         Ints scaled[P][C];
         for (auto &row : scaled)
