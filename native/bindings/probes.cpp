@@ -100,14 +100,14 @@ void register_probes(py::module_ &m) {
     m.def(
         "probe_units",
         [](std::size_t loop, std::size_t bytes) { return loop_at(loop).units(bytes); },
-        py::arg("loop"), py::arg("bytes"),
+        py::arg("loop"), py::arg("size_bytes"),
         "Return the bytes, steps or operations of a pass of a thread over that many bytes.");
     m.def("probe_clock", &time_clock, py::arg("cpu"), py::arg("additions"), py::arg("samples"),
           py::call_guard<py::gil_scoped_release>(),
           "Return seconds and ticks of the time-stamp counter for dependent additions.");
 
     py::class_<Team>(m, "ProbeTeam", "Threads on CPUs of their own, each with memory of its own.")
-        .def(py::init(&make_team), py::kw_only(), py::arg("cpus"), py::arg("bytes"),
+        .def(py::init(&make_team), py::kw_only(), py::arg("cpus"), py::arg("size_bytes"),
              py::arg("pages"), py::arg("file") = -1, py::arg("node") = -1)
         .def("prepare", &Team::prepare, py::arg("chase"), py::call_guard<py::gil_scoped_release>(),
              "Touch memory for about 0.1 s; return whether all is ready.")
