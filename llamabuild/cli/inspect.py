@@ -74,9 +74,10 @@ def command(
         from llamabuild.inspect.summary import summary  # noqa: PLC0415
 
         click.echo("\n".join(summary(inspections, results, function)))
-    failures = [result.reason for result in results if not result.passed]
-    if failures:
-        raise GateFailed("; ".join(failures))
+    failed = sum(not result.passed for result in results)
+    if failed:  # the reasons are part of what was printed
+        message = f"{target}: {failed} of {len(results)} expectations failed"
+        raise GateFailed(message)
 
 
 def _is_there(path: Path) -> bool:
