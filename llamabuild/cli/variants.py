@@ -50,7 +50,7 @@ def _request(*, workloads: str | None, variants_dirs: tuple[Path, ...], **rest: 
     from llamabuild.pipeline import Request  # noqa: PLC0415
 
     return Request(
-        workloads=tuple(name for name in (workloads or "").split(",") if name),
+        workloads=() if workloads is None else tuple(map(str.strip, workloads.split(","))),
         variants_dirs=options.folders(variants_dirs),
         command=("python", "-m", "llamabuild", *sys.argv[1:]),
         **rest,

@@ -6,7 +6,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from llamabuild.bench import Arms, Watcher, choose_workloads, measure, standard_schedule
+from llamabuild.bench import (
+    Arms,
+    Watcher,
+    check_workloads,
+    choose_workloads,
+    measure,
+    standard_schedule,
+)
 from llamabuild.bench.llama_bench import Task, bench_argv
 from llamabuild.bench.noise import disturbance
 from llamabuild.bench.schedule import block_order
@@ -221,6 +228,9 @@ def test_workloads_suit_the_model_and_the_wish():
     assert [w.tokens for w in choose_workloads(make_model(), ["tg", "pp512", "pp512"])] == [16, 512]
     with pytest.raises(BadInput, match="unknown workload 'ppp'.*did you mean 'pp'"):
         choose_workloads(make_model(), ["ppp"])
+    for name in ("", "pp0", "pp" + "9" * 5000, "PP", "pp-1"):
+        with pytest.raises(BadInput, match="workload"):
+            check_workloads([name])
     with pytest.raises(BadInput, match="context is 8192"):
         choose_workloads(make_model(), ["pp9000"])
     large = msgspec.structs.replace(make_model(), parameters=70_000_000_000)

@@ -43,6 +43,9 @@ def test_every_command_has_help(llamabuild, command):
         (["varants"], 2, "unknown command 'varants': did you mean 'variants'?"),
         (["variants", "nativ"], 2, "unknown variant 'nativ': did you mean 'native'?"),
         (["variants", "--model", "/nowhere.gguf"], 2, "/nowhere.gguf"),
+        (["variants", "--workloads", "pp,tx"], 2, "unknown workload 'tx': known: pp, tg"),
+        (["variants", "--workloads", "pp512,", "--dry-run"], 2, "unknown workload ''"),
+        (["bench", "--workloads", "tg0"], 2, "workload 'tg0' has no tokens"),
         (["variants", "--source", "pypi:x"], 2, "pypi:"),
         (["variants", "--source", "path:/nowhere"], 2, "/nowhere"),
         (["variants", "--blocks", "0"], 2, "--blocks"),
@@ -65,6 +68,14 @@ def test_bad_input_gets_one_line_and_its_exit_code(llamabuild, arguments, code, 
     assert says in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--workloads=ppp", "--model=hf:nothing"])
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_wrong_names_are_said_before_anything_is_fetched(llamabuild, monkeypatch, option, more):
+    for module in ("story", "builds"):
+        monkeypatch.setattr(f"llamabuild.pipeline.{module}.resolve_source", None)
+    assert llamabuild("variants", option, *more).returncode == 2
 
 
 def test_a_broken_variant_file_is_named_with_its_line(llamabuild, tmp_path):
