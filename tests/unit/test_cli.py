@@ -122,6 +122,31 @@ def test_a_complete_run_is_not_resumed(llamabuild):
     assert "is complete" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["avx2", "native"], "VARIANT"),
+        (["--blocks", "3", "--model", "x.gguf"], "--model, --blocks"),
+        (["--quick"], "--quick"),
+        (["--dry-run"], "--dry-run"),
+        (["--variants-dir", "."], "--variants-dir"),
+        (["--workloads", ""], "--workloads"),
+    ],
+)
+def test_what_a_resumed_run_would_not_heed_is_refused(llamabuild, arguments, named):
+    result = llamabuild("variants", "--resume", "latest", *arguments)
+    assert result.returncode == 2
+    assert f"llamabuild: {named} cannot be used with --resume" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["variants", "bench"])
+def test_how_to_report_may_be_said_anew_of_a_resumed_run(llamabuild, tmp_path, command):
+    with Results.open() as results:
+        results.save_run(make_run())
+    result = llamabuild(command, "--resume", "latest", "--json", "--output", str(tmp_path))
+    assert "another machine (Test CPU)" in result.stderr
+
+
 def test_a_run_of_another_machine_is_not_resumed(llamabuild):
     with Results.open() as results:
         results.save_run(make_run())
