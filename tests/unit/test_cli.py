@@ -102,6 +102,14 @@ def test_show_says_where_each_value_comes_from(llamabuild):
     assert 'cmake.GGML_AVX512 = "ON"  (avx512.toml)' in text
 
 
+def test_show_names_every_file_that_added_flags(llamabuild, tmp_path):
+    (tmp_path / "variants").mkdir()
+    text = 'extends = "native-o3"\ndescription = "x"\nflags.c = ["-fno-plt"]\n'
+    (tmp_path / "variants" / "mine.toml").write_text(text)
+    shown = llamabuild("show", "mine").stdout
+    assert '"-fno-plt"]  (native-o3.toml, variants/mine.toml)' in shown
+
+
 def test_a_closed_pipe_is_no_error():
     command = f"{sys.executable} -m llamabuild list | true"
     result = subprocess.run(
