@@ -10,8 +10,8 @@
 #include "formats/blocks.hpp"
 #include "formats/numbers.hpp"
 #include "kernels/references.h"
-#include "kernels/registry.hpp"
 #include "kernels/simd/intrinsics.hpp"
+#include "kernels/vec_dot/register.hpp"
 
 extern "C" void lb_vec_dot_q4_0_scalar(int n, float *s, std::size_t, const void *vx, std::size_t,
                                        const void *vy, std::size_t, int) {
@@ -30,7 +30,6 @@ extern "C" void lb_vec_dot_q4_0_scalar(int n, float *s, std::size_t, const void 
 
 #define LB_FILE "kernels/vec_dot/q4_0.cpp"
 #include "kernels/simd/each_isa.inc"
-#include "kernels/vec_dot/register.hpp"
 
 LB_REGISTER_VEC_DOT(q4_0)
 
