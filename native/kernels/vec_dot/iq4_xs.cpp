@@ -59,7 +59,7 @@ LB_KERNEL(vec_dot_iq4_xs)
     for (int i = 0; i < n / super_block; ++i) {
         const Scales scales = spread<32>(iq4_scales(x[i]));
         const Ints products = dot_super_signed<Unpack_iq4_xs, 32>(splat(0), x[i], y[i].qs, scales);
-        total = fma(splat(from_half(x[i].d) * y[i].d), to_floats(products), total);
+        total = fma(splat_scale(&x[i].d, &y[i].d), to_floats(products), total);
     }
     *s = sum(total);
     if (!finite(*s))

@@ -63,7 +63,7 @@ LB_KERNEL(vec_dot_q3_K)
         const Sixteen scales = q3_scales(x[i].scales);
         const Ints offset = from_sums(dot_sums<16, -4>(scales, y[i].bsums));
         const Ints products = dot_super<Unpack_q3_K, 16>(offset, x[i], y[i].qs, spread<16>(scales));
-        total = fma(splat(from_half(x[i].d) * y[i].d), to_floats(products), total);
+        total = fma(splat_scale(&x[i].d, &y[i].d), to_floats(products), total);
     }
     *s = sum(total);
     if (!finite(*s))
