@@ -36,8 +36,8 @@ bool is_untouched(const float *p) {
     return std::memcmp(p, &value, sizeof value) == 0;
 }
 
-void say(const char *what, const Problem &problem, int columns, int rows) {
-    std::snprintf(at, sizeof at, "%s, %s, %d blocks, %d columns, %d rows", what,
+void say(const Outcome &outcome, const Problem &problem, int columns, int rows) {
+    std::snprintf(at, sizeof at, "%s, %s, %d blocks, %d columns, %d rows", outcome.name.c_str(),
                   problem.name.c_str(), problem.n / problem.format->block_weights, columns, rows);
 }
 
@@ -89,7 +89,7 @@ void Runner::check_outside(const float *begin, const float *end, Outcome &outcom
 
 void Runner::vec_dot(const lb_kernel &kernel, const Problem &problem, const Expected &expected,
                      Outcome &outcome) {
-    say("vec_dot", problem, problem.columns, problem.rows);
+    say(outcome, problem, problem.columns, problem.rows);
     for (int column = 0; column < problem.columns; ++column) {
         const std::uint8_t *y =
             activations_.place(&problem.activations[at_column(problem, column)],
@@ -154,7 +154,7 @@ void Runner::panels(const lb_kernel &kernel, const lb_packing &packing, const Pr
             // Each column once for the small problems, so that gemv meets all kinds of them.
             const int last = problem.columns == most_columns ? 0 : problem.columns - columns;
             for (int first = 0; first <= last; ++first) {
-                say(kernel.shape == LB_GEMV ? "gemv" : "gemm", problem, columns, rows);
+                say(outcome, problem, columns, rows);
                 gemm(kernel, packed, problem, expected, first, columns, rows, outcome);
             }
         }
@@ -164,7 +164,7 @@ void Runner::panels(const lb_kernel &kernel, const lb_packing &packing, const Pr
 void Runner::round_trip(const lb_packing &packing, const Problem &problem, Outcome &outcome) {
     for (int rows : row_counts(packing.panel_rows, true)) {
         rows = std::min(rows, problem.rows);
-        say("packing", problem, 0, rows);
+        say(outcome, problem, 0, rows);
         const std::uint8_t *packed = pack(packing, problem, rows);
         const std::size_t bytes = at_row(problem, rows);
         weights_.fill(untouched);

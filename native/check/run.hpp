@@ -17,6 +17,7 @@ namespace lb::check {
 extern char at[256];
 
 struct Outcome {
+    std::string name; // of the kernel or packing
     long results = 0, wrong = 0;
     std::vector<std::string> complaints; // the first few
 

@@ -5,8 +5,9 @@
 //       using Block = ...;  using Activation = ...;
 //       static constexpr int weights;                 // in a block
 //       static constexpr lb_vec_dot reference;        // scalar
-//       template <int rows> static void put(const Block &, std::uint8_t *panel, int blocks, int b, int r);
-//       template <int rows> static void get(Block &, const std::uint8_t *panel, int blocks, int b, int r);
+//       template <int rows> static void put(const Block &, std::uint8_t *panel, int blocks, int b,
+//       int r); template <int rows> static void get(Block &, const std::uint8_t *panel, int blocks,
+//       int b, int r);
 //   };
 
 #pragma once
@@ -33,7 +34,8 @@ template <class Layout, int rows> void pack(int n, int nc, const void *vrows, vo
             for (int b = 0; b < blocks; ++b) {
                 Block block{};
                 const std::size_t at = static_cast<std::size_t>(first + r) * blocks + b;
-                if (first + r < nc) std::memcpy(&block, in + at * sizeof block, sizeof block);
+                if (first + r < nc)
+                    std::memcpy(&block, in + at * sizeof block, sizeof block);
                 Layout::template put<rows>(block, panel, blocks, b, r);
             }
         }
@@ -88,11 +90,17 @@ void reference_gemm(int n, float *s, std::size_t bs, const void *vx, const void 
 
 // The registration of a panel kernel's file: LB_PANELS(q4_K, LayoutQ4K)
 #define LB_PANEL_KERNELS(format, isa, rows)                                                        \
-    {#format, LB_GEMV, #isa, rows, {.gemm = lb::isa::lb_gemv_##format##_##isa}},                            \
-        {#format, LB_GEMM, #isa, rows, {.gemm = lb::isa::lb_gemm_##format##_##isa}}
+    {#format, LB_GEMV, #isa, rows, {.gemm = lb::isa::lb_gemv_##format##_##isa}}, {                 \
+        #format, LB_GEMM, #isa, rows, {                                                            \
+            .gemm = lb::isa::lb_gemm_##format##_##isa                                              \
+        }                                                                                          \
+    }
 #define LB_PANEL_REFERENCE(format, layout, rows)                                                   \
-    {#format, LB_GEMV, "scalar", rows, {.gemm = lb::reference_gemm<layout, rows>}},                \
-        {#format, LB_GEMM, "scalar", rows, {.gemm = lb::reference_gemm<layout, rows>}}
+    {#format, LB_GEMV, "scalar", rows, {.gemm = lb::reference_gemm<layout, rows>}}, {              \
+        #format, LB_GEMM, "scalar", rows, {                                                        \
+            .gemm = lb::reference_gemm<layout, rows>                                               \
+        }                                                                                          \
+    }
 #define LB_PACKING(format, layout, rows)                                                           \
     {#format, rows, lb::pack<layout, rows>, lb::unpack<layout, rows>}
 #if defined(__x86_64__)
@@ -110,6 +118,17 @@ void reference_gemm(int n, float *s, std::size_t bs, const void *vx, const void 
         {LB_PACKING(format, layout, 8)});
 #else
 #define LB_PANELS(format, layout)                                                                  \
-    static const lb::Register registered_##format(                                                 \
-        {LB_PANEL_REFERENCE(format, layout, 8)}, {LB_PACKING(format, layout, 8)});
+    static const lb::Register registered_##format({LB_PANEL_REFERENCE(format, layout, 8)},         \
+                                                  {LB_PACKING(format, layout, 8)});
 #endif
+
+// The two functions of a panel kernel, inside of its body: LB_PANEL_FUNCTIONS(q4_K)
+#define LB_PANEL_FUNCTIONS(format)                                                                 \
+    LB_KERNEL(gemv_##format)                                                                       \
+    (int n, float *s, std::size_t, const void *vx, const void *vy, int, int nc) {                  \
+        gemv(n, s, vx, vy, nc);                                                                    \
+    }                                                                                              \
+    LB_KERNEL(gemm_##format)                                                                       \
+    (int n, float *s, std::size_t bs, const void *vx, const void *vy, int nr, int nc) {            \
+        gemm(n, s, bs, vx, vy, nr, nc);                                                            \
+    }

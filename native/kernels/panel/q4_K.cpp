@@ -9,8 +9,8 @@
 //   q[4][8][rows][4]                        byte i of group g of pair k: weight 64 k + 4 g + i low,
 //                                           weight 64 k + 32 + 4 g + i high
 // b0 and b1 hold scales and minima 0..3 in their low 6 bits and the top bits of 4..7 above them; b2
-// the low bits of scales 4..7 (low nibble, in the order of b0) and minima 4..7 (high, as b1). Minima
-// lie in pairs because two of them meet two sums of activations in one multiplication.
+// the low bits of scales 4..7 (low nibble, in the order of b0) and minima 4..7 (high, as b1).
+// Minima lie in pairs because two of them meet two sums of activations in one multiplication.
 
 #ifndef LB_PANEL_Q4_K
 #define LB_PANEL_Q4_K
@@ -39,22 +39,22 @@ struct LayoutQ4K {
     static constexpr int weights = 256;
     static constexpr lb_vec_dot reference = lb_vec_dot_q4_K_scalar;
 
-    template <int rows>
-    static void put(const Block &in, std::uint8_t *panel, int, int b, int r) {
+    template <int rows> static void put(const Block &in, std::uint8_t *panel, int, int b, int r) {
         auto &out = reinterpret_cast<PanelQ4K<rows> *>(panel)[b];
         out.d[r] = in.d;
         out.dmin[r] = in.dmin;
         pack_scale_bytes<rows>(in.scales, out.scales, r);
-        for (int i = 0; i < 128; ++i) out.q[i / 32][i % 32 / 4][r][i % 4] = in.qs[i];
+        for (int i = 0; i < 128; ++i)
+            out.q[i / 32][i % 32 / 4][r][i % 4] = in.qs[i];
     }
 
-    template <int rows>
-    static void get(Block &out, const std::uint8_t *panel, int, int b, int r) {
+    template <int rows> static void get(Block &out, const std::uint8_t *panel, int, int b, int r) {
         const auto &in = reinterpret_cast<const PanelQ4K<rows> *>(panel)[b];
         out.d = in.d[r];
         out.dmin = in.dmin[r];
         unpack_scale_bytes<rows>(in.scales, out.scales, r);
-        for (int i = 0; i < 128; ++i) out.qs[i] = in.q[i / 32][i % 32 / 4][r][i % 4];
+        for (int i = 0; i < 128; ++i)
+            out.qs[i] = in.q[i / 32][i % 32 / 4][r][i % 4];
     }
 };
 
@@ -69,47 +69,54 @@ LB_PANELS(q4_K, lb::LayoutQ4K)
 #else
 
 using Activation = block_q8_K;
+using Panel = PanelQ4K<lanes>;
 inline constexpr int block = 256;
+inline constexpr int weight_bytes = sizeof(block_q4_K);
+inline constexpr int gemv_panels = 2;
 inline constexpr int gemm_columns = lanes == 16 ? 8 : 2;
 
-LB_INLINE std::size_t panel_bytes(int n) { return n / block * sizeof(PanelQ4K<lanes>); }
+#include "kernels/panel/scales_and_minima.inc"
 
 template <int P, int C>
-LB_INLINE void dots(int n, const std::uint8_t *const *panels, const Activation *const *columns,
-                    Floats (&sums)[P][C]) {
-    for (auto &row : sums) for (auto &s : row) s = zero();
-    const Bytes low = splat_byte(15), six = splat_byte(63), high = splat_byte(0xF0), top = splat_byte(0x30);
-    for (int b = 0; b < n / block; ++b) {
-        const PanelQ4K<lanes> *w[P];
-        std::uint8_t scale[P][8 * lanes], min[P][8 * lanes];
+LB_INLINE void dots(int, const std::uint8_t *const *panels, const Column *columns, int begin,
+                    int end, Floats (&sums)[P][C]) {
+    for (auto &row : sums)
+        for (auto &s : row)
+            s = zero();
+    const Bytes low = splat_byte(15), high = splat_byte(0xF0);
+    for (int b = begin; b < end; ++b) {
+        const Panel *w[P];
+        ScalesAndMinima by[P];
         for (int p = 0; p < P; ++p) {
-            w[p] = reinterpret_cast<const PanelQ4K<lanes> *>(panels[p]) + b;
-            const Bytes b0 = load(w[p]->scales), b1 = load(w[p]->scales + width),
-                        b2 = load(w[p]->scales + 2 * width);
-            store(scale[p], bit_and(b0, six));
-            store(scale[p] + width, select(low, b2, bit_and(shift_right<2>(b0), top)));
-            store(min[p], bit_and(b1, six));
-            store(min[p] + width, select(low, shift_right<4>(b2), bit_and(shift_right<2>(b1), top)));
+            w[p] = reinterpret_cast<const Panel *>(panels[p]) + b;
+            take_apart(w[p]->scales, by[p]);
         }
         Ints total[P][C];
-        for (auto &row : total) for (auto &t : row) t = splat(0);
+        for (auto &row : total)
+            for (auto &t : row)
+                t = splat(0);
         for (int k = 0; k < 4; ++k) {
             Ints lo[P][C], hi[P][C];
-            for (auto &row : lo) for (auto &t : row) t = splat(0);
-            for (auto &row : hi) for (auto &t : row) t = splat(0);
+            for (auto &row : lo)
+                for (auto &t : row)
+                    t = splat(0);
+            for (auto &row : hi)
+                for (auto &t : row)
+                    t = splat(0);
 #pragma GCC unroll 8
             for (int g = 0; g < 8; ++g) {
                 Bytes l[P], h[P];
                 for (int p = 0; p < P; ++p) {
                     const Bytes q = load(w[p]->q[k][g]);
-                    prefetch(w[p]->q[k][g][0] + 2 * sizeof(PanelQ4K<lanes>));
+                    if (C == 1)
+                        prefetch_group<width>(w[p]->q[k][g][0] + 2 * sizeof(Panel));
                     l[p] = bit_and(q, low);
                     // Where a byte may reach 255, the high nibble stays in its place, times 16.
                     h[p] = vnni ? bit_and(q, high) : bit_and(shift_right<4>(q), low);
                 }
                 for (int c = 0; c < C; ++c) {
-                    const Bytes al = splat4(columns[c][b].qs + 64 * k + 4 * g);
-                    const Bytes ah = splat4(columns[c][b].qs + 64 * k + 32 + 4 * g);
+                    const Bytes al = splat4(columns[c].blocks[b - begin].qs + 64 * k + 4 * g);
+                    const Bytes ah = splat4(columns[c].blocks[b - begin].qs + 64 * k + 32 + 4 * g);
                     for (int p = 0; p < P; ++p) {
                         lo[p][c] = dot(lo[p][c], l[p], al);
                         hi[p][c] = dot(hi[p][c], h[p], ah);
@@ -117,25 +124,18 @@ LB_INLINE void dots(int n, const std::uint8_t *const *panels, const Activation *
                 }
             }
             for (int p = 0; p < P; ++p) {
-                const Ints sl = widen(scale[p] + 2 * k * lanes), sh = widen(scale[p] + (2 * k + 1) * lanes);
+                const Ints sl = widen(by[p].scales + 2 * k * lanes),
+                           sh = widen(by[p].scales + (2 * k + 1) * lanes);
                 for (int c = 0; c < C; ++c) {
                     const Ints h = vnni ? shift_right_signed<4>(hi[p][c]) : hi[p][c];
                     total[p][c] = add(total[p][c], add(multiply(lo[p][c], sl), multiply(h, sh)));
                 }
             }
         }
-        for (int c = 0; c < C; ++c) {
-            std::int16_t group[8];
-            pair_sums(columns[c][b].bsums, group);
-            const Floats da = splat(columns[c][b].d);
-            for (int p = 0; p < P; ++p) {
-                Ints mins = splat(0);
-                for (int j = 0; j < 4; ++j) {
-                    mins = dot_pairs(mins, widen_pairs(min[p] + 2 * j * lanes), splat4(group + 2 * j));
-                }
-                const Floats t = multiply(load_halves(w[p]->d), to_floats(total[p][c]));
-                const Floats m = fnma(load_halves(w[p]->dmin), to_floats(mins), t);
-                sums[p][c] = fma(da, m, sums[p][c]);
+        for (int p = 0; p < P; ++p) {
+            for (int c = 0; c < C; ++c) {
+                sums[p][c] = add_block(sums[p][c], w[p]->d, w[p]->dmin, total[p][c], by[p],
+                                       columns[c].prepared[b - begin]);
             }
         }
     }
@@ -143,12 +143,6 @@ LB_INLINE void dots(int n, const std::uint8_t *const *panels, const Activation *
 
 #include "kernels/panel/walk.inc"
 
-LB_KERNEL(gemv_q4_K)(int n, float *s, std::size_t, const void *vx, const void *vy, int, int nc) {
-    gemv(n, s, vx, vy, nc);
-}
-
-LB_KERNEL(gemm_q4_K)(int n, float *s, std::size_t bs, const void *vx, const void *vy, int nr, int nc) {
-    gemm(n, s, bs, vx, vy, nr, nc);
-}
+LB_PANEL_FUNCTIONS(q4_K)
 
 #endif
