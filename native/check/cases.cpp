@@ -54,9 +54,9 @@ private:
         add("any finite scale", blocks, 3, Kind::finite, Kind::finite);
         add("subnormal scale", blocks, 3, Kind::subnormal, Kind::ordinary);
         add("infinite scale", blocks, 3, Kind::infinite, Kind::ordinary);
-        add("NaN scale", blocks, 3, Kind::nan, Kind::ordinary);
+        add("NaN scale", blocks, 3, Kind::nan, Kind::ordinary).same_class = true;
         add("infinite activation", blocks, 3, Kind::ordinary, Kind::infinite);
-        add("NaN activation", blocks, 3, Kind::ordinary, Kind::nan);
+        add("NaN activation", blocks, 3, Kind::ordinary, Kind::nan).same_class = true;
         add("exact", blocks, 5, Kind::exact, Kind::exact, Pattern::small).exact = true;
         Problem &zeros = add("zero activations", blocks, 3, Kind::finite, Kind::ordinary);
         zero_activations(zeros, true, random_);
@@ -67,7 +67,7 @@ private:
         Problem &positive = start("infinite scale, one sign", blocks, 3);
         quantize_both(positive, true, random_);
         set_infinite_scales(positive, random_);
-        positive.one_sign = true;
+        positive.same_class = true;
     }
 
     // Quants of the largest magnitudes, which are the first to overflow 16-bit sums.

@@ -64,9 +64,9 @@ void check_format(const lb_format &format, const Selection &selection, Totals &t
     Runner runner(std::size_t{1} << 19, selection.aligned, selection.seed);
     std::vector<Outcome> outcomes, packing_outcomes;
     for (const lb_kernel *kernel : chosen)
-        outcomes.push_back({.name = name_of(*kernel)});
+        outcomes.emplace_back(name_of(*kernel));
     for (const lb_packing *packing : chosen_packings)
-        packing_outcomes.push_back({.name = name_of(*packing)});
+        packing_outcomes.emplace_back(name_of(*packing));
     for (const Problem &problem : problems(format, most_rows, random)) {
         const Expected expected = expect(problem, reference);
         for (std::size_t i = 0; i < chosen.size(); ++i) {

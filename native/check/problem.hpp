@@ -19,8 +19,10 @@ struct Problem {
     const lb_format *format, *activation;
     int n, rows, columns;
     std::vector<std::uint8_t> weights, activations; // rows, and columns, one after the other
-    bool exact = false;    // no float32 sum or product is rounded: results have to be equal
-    bool one_sign = false; // no sum of a few products is 0, and all have one sign
+    bool exact = false; // no float32 sum or product is rounded: results have to be equal
+    // A result that is not finite is infinite or NaN as the reference's, and not only not finite:
+    // infinities of both signs make a NaN or don't, as the order of the operations has it.
+    bool same_class = false;
 
     std::size_t row_bytes() const {
         return static_cast<std::size_t>(n / format->block_weights) * format->block_bytes;

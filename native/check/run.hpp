@@ -17,6 +17,8 @@ namespace lb::check {
 extern char at[256];
 
 struct Outcome {
+    explicit Outcome(std::string kernel) : name(std::move(kernel)) {}
+
     std::string name; // of the kernel or packing
     long results = 0, wrong = 0;
     std::vector<std::string> complaints; // the first few
