@@ -43,3 +43,59 @@ class IsaScanner:
 def formats() -> list[tuple[str, int, int, str | None]]: ...
 def quantize(name: str, values: NDArray[np.float32], blocks: NDArray[np.uint8]) -> None: ...
 def dequantize(name: str, blocks: NDArray[np.uint8], values: NDArray[np.float32]) -> None: ...
+
+# Kernels: native/bindings/kernels.cpp and timing.cpp.
+
+def kernel_isas() -> list[tuple[str, str, str]]: ...  # name, description, features
+
+# Format, shape, instruction set, rows a panel, symbol, address.
+def kernels() -> list[tuple[str, str, str, int, str, int]]: ...
+def kernel_packings() -> list[tuple[str, int]]: ...
+def file_at(address: int) -> str: ...
+def run_vec_dot(
+    address: int, format_name: str, weights: NDArray[np.uint8], activation: NDArray[np.uint8]
+) -> NDArray[np.float32]: ...
+def run_gemm(
+    address: int,
+    format_name: str,
+    panel_rows: int,
+    packed: NDArray[np.uint8],
+    activations: NDArray[np.uint8],
+    rows: int,
+) -> NDArray[np.float32]: ...
+def pack_rows(
+    format_name: str, panel_rows: int, rows: NDArray[np.uint8], packed: NDArray[np.uint8]
+) -> None: ...
+def unpack_rows(
+    format_name: str, panel_rows: int, packed: NDArray[np.uint8], rows: int, length: int
+) -> NDArray[np.uint8]: ...
+
+@final
+class PlacedWeights:
+    def __init__(
+        self,
+        pattern: NDArray[np.uint8],
+        bytes_per_thread: int,
+        cpus: Sequence[int],
+        huge_pages: bool = False,
+    ) -> None: ...
+    @property
+    def bytes_per_thread(self) -> int: ...
+    @property
+    def cpus(self) -> list[int]: ...
+    @property
+    def huge_pages(self) -> bool: ...
+
+def time_kernel(
+    shape: str,
+    address: int,
+    format_name: str,
+    length: int,
+    rows: int,
+    columns: int,
+    panel_rows: int,
+    weights: PlacedWeights,
+    activations: NDArray[np.uint8],
+    min_seconds: float = 2e-4,
+    samples: int = 1,
+) -> list[float]: ...  # wall seconds of one pass
