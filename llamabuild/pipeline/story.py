@@ -19,7 +19,7 @@ from llamabuild.model.known import known_file
 from llamabuild.model.spec import parse_model
 from llamabuild.source import resolve_source
 from llamabuild.store.builds import files_folder
-from llamabuild.store.locks import measurement_lock
+from llamabuild.store.locks import cache_in_use, measurement_lock
 from llamabuild.store.results import Results
 from llamabuild.types.run import Run
 from llamabuild.variants import load_catalogue
@@ -51,6 +51,7 @@ def run_variants(request: Request, observer: Observer) -> Run:
     """
     with (
         measurement_lock(),
+        cache_in_use(),
         Results.open() as results,
         graceful_interrupts(observer.stopping) as interrupts,
     ):
