@@ -97,6 +97,10 @@ class Trial(Data, frozen=True, kw_only=True):
     state: MachineState | None
 
 
+INTERRUPTED_BLOCK = "interrupted"
+"""Reason of a block that a stop cut short; the only discarded blocks that lack trials."""
+
+
 class DiscardedBlock(Data, frozen=True, kw_only=True):
     """A block left out of the comparison, by a rule that does not look at timings."""
 

@@ -109,6 +109,23 @@ def setting(tmp_path, program, monkeypatch):
         yield run, arms, results
 
 
+@pytest.fixture
+def instant_trials(monkeypatch):
+    """Trials without a process, for what is about their order alone."""
+
+    def run_trial(program, task, runtime, *, arm, block, position, timeout_seconds):
+        failed = runtime.environment.get("FAKE_BENCH") == "exit"
+        return make_trial(
+            block=block,
+            position=position,
+            workload=task.workload.name,
+            arm=arm,
+            status="crashed" if failed else "ok",
+        )
+
+    monkeypatch.setattr("llamabuild.bench.loop.run_trial", run_trial)
+
+
 def until(blocks):
     """Stop after that many blocks that count, as the comparison would."""
 
@@ -130,26 +147,73 @@ def test_every_arm_and_its_copy_run_once_in_every_block(setting):
 
 
 def test_a_stopped_run_goes_on_in_the_recorded_order(setting, tmp_path):
+    """Blocks that a stop cut short stay stored, do not count, and are made up for."""
     run, arms, results = setting
-    straight = [
-        pair
-        for block in range(4)
-        for pair in block_order(1, block, ["avx2", "native", NOISE_ARM], ["pp64", "tg16"])
-    ]
-    count = 0
+    asked = 0
 
     def stop() -> bool:
-        nonlocal count
-        count += 1
-        return count % 5 == 0
+        nonlocal asked
+        asked += 1
+        return asked in {4, 13, 17}  # in the warm-up, which goes on, then in blocks 1 and 2
 
     finished, rounds = False, 0
     while not finished:
+        run = results.run(run.id)  # as a resume reads it
         finished = measure(run, arms, results, Watcher(may_stop=until(3), stop_requested=stop))
         rounds += 1
-    assert rounds > 3
-    assert [(t.arm, t.workload) for t in results.trials(run.id)] == straight
-    assert len((tmp_path / "calls").read_text().splitlines()) == len(straight)
+    trials = results.trials(run.id)
+    discarded = results.run(run.id).discarded
+    assert [(gone.block, gone.reason) for gone in discarded] == [
+        (1, "interrupted"),
+        (2, "interrupted"),
+    ]
+    assert rounds == 4
+    cut = {gone.block for gone in discarded}
+    assert {t.block for t in trials} == set(range(1 + 3 + len(cut)))
+    for block in range(1 + 3 + len(cut)):
+        order = block_order(1, block, ["avx2", "native", NOISE_ARM], ["pp64", "tg16"])
+        ran = [(t.arm, t.workload) for t in trials if t.block == block]
+        assert ran == order[: len(ran)]
+        assert (len(ran) < len(order)) == (block in cut)
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert len(calls) == len(trials), "no trial lost or doubled"
+
+
+@pytest.mark.usefixtures("instant_trials")
+def test_a_run_stopped_between_blocks_loses_none(setting):
+    run, arms, results = setting
+    stored = results.trials
+    stop = Watcher(may_stop=until(3), stop_requested=lambda: len(stored(run.id)) == 12)
+    assert not measure(run, arms, results, stop)
+    assert measure(run, arms, results, Watcher(may_stop=until(3)))
+    assert results.run(run.id).discarded == ()
+    assert len(results.trials(run.id)) == 4 * 6
+
+
+@pytest.mark.usefixtures("instant_trials")
+def test_many_stops_do_not_use_up_the_blocks(setting):
+    """A block cut short is made up for beyond the spare ones, however many there are."""
+    run, arms, results = setting
+    for trials in (6, *range(7, 15)):  # the warm-up, then one trial of each block
+        stop = Watcher(
+            may_stop=until(3),
+            stop_requested=lambda most=trials: len(results.trials(run.id)) >= most,
+        )
+        assert not measure(results.run(run.id), arms, results, stop)
+    assert measure(results.run(run.id), arms, results, Watcher(may_stop=until(3)))
+    trials = results.trials(run.id)
+    sizes = [sum(t.block == block for t in trials) for block in range(12)]
+    assert sizes == [6, *[1] * 8, 6, 6, 6]
+
+
+@pytest.mark.usefixtures("instant_trials")
+def test_an_arm_that_was_dropped_does_not_make_a_block_look_cut_short(setting):
+    run, arms, results = setting
+    runtimes = {**arms.runtimes, "native": Runtime(environment={"FAKE_BENCH": "exit", **LOGGED})}
+    arms = Arms(programs=arms.programs, runtimes=runtimes, model=arms.model)
+    assert measure(run, arms, results, Watcher(may_stop=until(2)))
+    assert measure(run, arms, results, Watcher(may_stop=until(3)))
+    assert results.run(run.id).discarded == ()
 
 
 def test_a_trial_is_stored_before_the_next_one_starts(setting, tmp_path):
