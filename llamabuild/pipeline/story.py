@@ -152,7 +152,8 @@ def _proved(run: Run, results: Results, observer: Observer, interrupts: Interrup
     """Inspect and check every built arm: to ``ready``, or to the reason why it is not."""
     baseline = next(arm for arm in run.arms if arm.name == run.baseline)
     if baseline.build is None:
-        raise BuildFailed(baseline.reason or f"the baseline '{run.baseline}' was not built")
+        kind = BadInput if baseline.status == "bad variant" else BuildFailed
+        raise kind(baseline.reason or f"the baseline '{run.baseline}' was not built")
     proved = []
     for arm in run.arms:
         interrupts.check()
@@ -170,7 +171,7 @@ def _with_arms(run: Run, arms: Sequence[Arm]) -> Run:
 
 def _pending_again(arms: Sequence[Arm], *, begun: bool) -> tuple[Arm, ...]:
     """Take up arms again; one that was not built gets another chance before the first trial."""
-    again = {"ready"} if begun else {"ready", "build failed", "not built"}
+    again = {"ready"} if begun else {"ready", "bad variant", "build failed", "not built"}
     return tuple(
         msgspec.structs.replace(arm, status="pending", reason="") if arm.status in again else arm
         for arm in arms
