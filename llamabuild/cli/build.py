@@ -93,13 +93,14 @@ def print_plan(request: Request, *, as_json: bool) -> None:
         click.echo(msgspec.json.format(msgspec.json.encode(document)).decode())
         return
     print_table(
-        ("variant", "build id", "compiles", "about"),
+        ("variant", "build id", "compiles", "about", "by"),
         [
             (
                 e.plan.variant,
                 e.plan.build_id,
                 e.compiles,
-                f"{e.seconds:.0f} s" if e.seconds else "in the store",
+                f"{e.seconds:.0f} s" if e.seconds else "",
+                e.basis,
             )
             for e in estimates
         ],

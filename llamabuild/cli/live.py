@@ -66,7 +66,11 @@ class Narrator(Observer):
         self._remaining_seconds = sum(e.seconds for e in todo)
         if todo:
             about = clock(self._remaining_seconds)
-            self.note(f"{len(todo)} of {len(estimates)} variants to build, about {about}")
+            table = sum(e.basis == "table" for e in todo)
+            basis = "by earlier builds here" if not table else "by a table, not by builds here"
+            if 0 < table < len(todo):
+                basis = f"by earlier builds here, {table} of them by a table"
+            self.note(f"{len(todo)} of {len(estimates)} variants to build, about {about} ({basis})")
 
     def build_started(self, number: int, total: int, estimate: BuildEstimate) -> None:
         """Show which build this is."""
