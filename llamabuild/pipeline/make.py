@@ -10,9 +10,10 @@ import msgspec
 
 from llamabuild.build import execute_plan, make_plan, ordered_plans
 from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks
+from llamabuild.process import parent_death_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from llamabuild.build import BuildEstimate
     from llamabuild.errors import LlamabuildError
@@ -53,6 +54,8 @@ class Maker:
         Raises:
             Interrupted: Someone asked to stop; finished builds are in the store.
         """
+        for note in self._lesser_modes():
+            self._observer.note(note)
         by_name = {arm.name: arm for arm in arms}
         for arm in arms:
             if arm.status == "pending":
@@ -74,6 +77,14 @@ class Maker:
             by_name[arm.name] = self._make(arm, estimate.plan)
             self._observer.build_finished(by_name[arm.name])
         return tuple(by_name[arm.name] for arm in arms)
+
+    def _lesser_modes(self) -> Iterator[str]:
+        """Yield what works less well here for want of a tool that is not required."""
+        if not parent_death_prefix():
+            lost = "if this program is killed outright, the programs that it started run on"
+            yield f"no setpriv with --pdeathsig here: {lost}; 'doctor' says what to install"
+        if not self._compiler_cache:
+            yield "no ccache here: every variant compiles everything; 'doctor' says what to install"
 
     def _planned(self, arm: Arm) -> Arm:
         """Return the arm as it is, or why it cannot even be planned."""

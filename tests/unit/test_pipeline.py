@@ -185,6 +185,26 @@ def test_the_exit_code_of_a_finished_run(statuses, code):
     assert found == code
 
 
+class Notes(Observer):
+    def __init__(self):
+        self.said = []
+
+    def note(self, message):
+        self.said.append(message)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_lesser_modes_are_named_once(catalogue, maker, monkeypatch, there):
+    prefix = ("setpriv",) if there else ()
+    monkeypatch.setattr("llamabuild.pipeline.make.parent_death_prefix", lambda: prefix)
+    monkeypatch.setattr("shutil.which", lambda name: name if there else None)
+    notes = Notes()
+    _, arms = choose_arms(catalogue, CPU, ("avx2", "native"), None)
+    Maker(SOURCE, 2, notes).make_all(arms, Interrupts(), build_missing=True)
+    said = [line for line in notes.said if "doctor" in line]
+    assert [line.split()[1] for line in said] == ([] if there else ["setpriv", "ccache"])
+
+
 def test_bench_builds_nothing(catalogue, maker):
     _, arms = choose_arms(catalogue, CPU, ("native",), None)
     made = maker.make_all(arms, Interrupts(), build_missing=False)
