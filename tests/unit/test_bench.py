@@ -111,16 +111,22 @@ def setting(tmp_path, program, monkeypatch):
 
 @pytest.fixture
 def instant_trials(monkeypatch):
-    """Trials without a process, for what is about their order alone."""
+    """Trials without a process, for what is about their order alone.
+
+    ``FAKE_BENCH_NS`` sets how long one takes, ``FAKE_BENCH_FAILS_FROM`` the first failing block.
+    """
 
     def run_trial(program, task, runtime, *, arm, block, position, timeout_seconds):
-        failed = runtime.environment.get("FAKE_BENCH") == "exit"
+        environment = runtime.environment
+        failed = block >= int(environment.get("FAKE_BENCH_FAILS_FROM", "1000"))
+        nanoseconds = int(environment.get("FAKE_BENCH_NS", "1000000"))
         return make_trial(
             block=block,
             position=position,
             workload=task.workload.name,
             arm=arm,
             status="crashed" if failed else "ok",
+            samples_ns=() if failed else (nanoseconds,) * task.repetitions,
         )
 
     monkeypatch.setattr("llamabuild.bench.loop.run_trial", run_trial)
@@ -136,6 +142,7 @@ def until(blocks):
     return may_stop
 
 
+@pytest.mark.usefixtures("instant_trials")
 def test_every_arm_and_its_copy_run_once_in_every_block(setting):
     run, arms, results = setting
     assert measure(run, arms, results, Watcher(may_stop=until(3)))
@@ -209,7 +216,7 @@ def test_many_stops_do_not_use_up_the_blocks(setting):
 @pytest.mark.usefixtures("instant_trials")
 def test_an_arm_that_was_dropped_does_not_make_a_block_look_cut_short(setting):
     run, arms, results = setting
-    runtimes = {**arms.runtimes, "native": Runtime(environment={"FAKE_BENCH": "exit", **LOGGED})}
+    runtimes = {**arms.runtimes, "native": Runtime(environment={"FAKE_BENCH_FAILS_FROM": "0"})}
     arms = Arms(programs=arms.programs, runtimes=runtimes, model=arms.model)
     assert measure(run, arms, results, Watcher(may_stop=until(2)))
     assert measure(run, arms, results, Watcher(may_stop=until(3)))
@@ -229,9 +236,10 @@ def test_a_trial_is_stored_before_the_next_one_starts(setting, tmp_path):
     assert all(seen)
 
 
+@pytest.mark.usefixtures("instant_trials")
 def test_an_arm_that_always_crashes_is_dropped_and_the_others_go_on(setting):
     run, arms, results = setting
-    runtimes = {**arms.runtimes, "native": Runtime(environment={"FAKE_BENCH": "exit", **LOGGED})}
+    runtimes = {**arms.runtimes, "native": Runtime(environment={"FAKE_BENCH_FAILS_FROM": "0"})}
     arms = Arms(programs=arms.programs, runtimes=runtimes, model=arms.model)
     assert measure(run, arms, results, Watcher(may_stop=until(3)))
     trials = results.trials(run.id)
@@ -240,6 +248,7 @@ def test_an_arm_that_always_crashes_is_dropped_and_the_others_go_on(setting):
     assert len({t.block for t in trials}) == 4
 
 
+@pytest.mark.usefixtures("instant_trials")
 def test_a_disturbed_block_is_discarded_whole_and_made_up_for(setting, monkeypatch):
     run, arms, results = setting
     monkeypatch.setattr(
@@ -251,6 +260,7 @@ def test_a_disturbed_block_is_discarded_whole_and_made_up_for(setting, monkeypat
     assert {t.block for t in results.trials(run.id)} == {0, 1, 2, 3, 4}
 
 
+@pytest.mark.usefixtures("instant_trials")
 def test_a_machine_that_is_never_quiet_does_not_measure_for_ever(setting, monkeypatch):
     run, arms, results = setting
     monkeypatch.setattr("llamabuild.bench.loop.disturbance", lambda trials, cpus: "noise")
@@ -332,6 +342,7 @@ def test_tg_asks_for_no_prompt(program):
     assert (trial.output["n_prompt"], trial.output["n_gen"]) == (0, 16)
 
 
+@pytest.mark.usefixtures("instant_trials")
 def test_each_arm_repeats_until_its_trials_measure_long_enough(setting):
     run, arms, results = setting
     workloads = tuple(
@@ -355,22 +366,17 @@ def test_the_user_s_environment_does_not_reach_a_trial(program, monkeypatch):
     assert one_trial(program).samples_ns == (1_000_000, 1_000_000)
 
 
-def test_an_arm_that_begins_to_fail_is_dropped_too(setting, tmp_path):
+@pytest.mark.usefixtures("instant_trials")
+def test_an_arm_that_begins_to_fail_is_dropped_too(setting):
     run, arms, results = setting
-    crash = tmp_path / "crashes-later"
-    crash.write_text(
-        f"#!{sys.executable} -SE\nimport os, sys\n"
-        f"if len(open({str(tmp_path / 'calls')!r}).readlines()) > 8: sys.exit(1)\n{FAKE.read_text()}"
-    )
-    crash.chmod(0o755)
-    (tmp_path / "calls").touch()
-    arms = Arms(
-        programs={**arms.programs, "native": crash}, runtimes=arms.runtimes, model=arms.model
-    )
+    runtimes = {**arms.runtimes, "native": Runtime(environment={"FAKE_BENCH_FAILS_FROM": "3"})}
+    arms = Arms(programs=arms.programs, runtimes=runtimes, model=arms.model)
     run = msgspec.structs.replace(run, schedule=msgspec.structs.replace(run.schedule, looks=(8,)))
     assert measure(run, arms, results, Watcher(may_stop=until(8)))
-    failed = [t for t in results.trials(run.id) if t.arm == "native" and t.status != "ok"]
-    assert len(failed) == 4, "two for each workload"
+    native = [t for t in results.trials(run.id) if t.arm == "native"]
+    assert [t.block for t in native if t.status != "ok"] == [3, 3, 4, 4], "two for each workload"
+    assert max(t.block for t in native) == 4
+    assert max(t.block for t in results.trials(run.id)) == 8
 
 
 def test_a_thread_count_of_the_variant_s_own_replaces_the_run_s():
