@@ -10,7 +10,7 @@
 #include "kernels/vec_dot/register.hpp"
 
 extern "C" void lb_vec_dot_f16_scalar(int n, float *s, std::size_t, const void *vx, std::size_t,
-                                       const void *vy, std::size_t, int) {
+                                      const void *vy, std::size_t, int) {
     const auto *x = static_cast<const lb::half *>(vx);
     const auto *y = static_cast<const lb::half *>(vy);
     double total = 0;
