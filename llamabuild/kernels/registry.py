@@ -22,21 +22,29 @@ if TYPE_CHECKING:
 SHAPES = ("vec_dot", "gemv", "gemm")
 
 
-class Implementation(Data, frozen=True, kw_only=True):
-    """One kernel: a shape of a format for an instruction set."""
+class Kernel(Data, frozen=True, kw_only=True):
+    """A function that ``run`` can call: ours, or ggml's, which have the same signatures."""
 
     format: str
     shape: str
     """``vec_dot``, ``gemv`` or ``gemm``."""
-    isa: str
-    """The instruction set's name, such as ``avx2``."""
     panel_rows: int
     """Rows that are interleaved; 0 for vec_dot."""
     symbol: str
-    """``lb_SHAPE_FORMAT[_ROWS]_ISA``, as the dynamic linker knows it."""
+    """The function's name."""
     address: int
     features: tuple[str, ...]
     """What the CPU must have."""
+
+
+class Implementation(Kernel, frozen=True, kw_only=True):
+    """One of our kernels: a shape of a format for an instruction set.
+
+    ``symbol`` is ``lb_SHAPE_FORMAT[_ROWS]_ISA``.
+    """
+
+    isa: str
+    """The instruction set's name, such as ``avx2``."""
     description: str
     """Of the instruction set."""
 
@@ -69,7 +77,7 @@ def _all() -> tuple[Implementation, ...]:
             shape=shape,
             isa=isa,
             panel_rows=panel_rows,
-            symbol=symbol,
+            symbol=symbol or _symbol(weights, shape, isa, panel_rows),
             address=address,
             features=isas[isa].features,
             description=isas[isa].description,
@@ -82,6 +90,11 @@ def _all() -> tuple[Implementation, ...]:
             key=lambda k: (k.format, SHAPES.index(k.shape), order.index(k.isa), k.panel_rows),
         )
     )
+
+
+def _symbol(weights: str, shape: str, isa: str, panel_rows: int) -> str:
+    """Name a kernel that the dynamic linker doesn't know."""
+    return "_".join(["lb", shape, weights, *([str(panel_rows)] if panel_rows else []), isa])
 
 
 @cache
@@ -115,27 +128,23 @@ def implementations(
     )
 
 
-def missing_features(implementation: Implementation, cpu: Cpu | None = None) -> tuple[str, ...]:
+def missing_features(kernel: Kernel, cpu: Cpu | None = None) -> tuple[str, ...]:
     """Return what a CPU (None: this one) lacks to run a kernel; empty when it can."""
     have = (cpu or this_cpu()).features
-    return tuple(f for f in implementation.features if f not in have)
+    return tuple(f for f in kernel.features if f not in have)
 
 
-def require(implementation: Implementation, cpu: Cpu | None = None) -> None:
+def require(kernel: Kernel, cpu: Cpu | None = None) -> None:
     """Refuse a kernel that a CPU (None: this one) can't run.
 
     Raises:
         EnvironmentLacks: It lacks a feature.
     """
-    if missing := missing_features(implementation, cpu):
-        message = f"{implementation.symbol} needs {' and '.join(missing)}, which this CPU lacks"
-        runnable = [
-            k.isa
-            for k in implementations(implementation.format, implementation.shape)
-            if not missing_features(k, cpu)
-        ]
-        able = ", ".join(dict.fromkeys(runnable)) or "no instruction set"
-        raise EnvironmentLacks(message, f"it can run {able}")
+    if missing := missing_features(kernel, cpu):
+        message = f"{kernel.symbol} needs {' and '.join(missing)}, which this CPU lacks"
+        siblings = [k for k in _all() if (k.format, k.shape) == (kernel.format, kernel.shape)]
+        able = dict.fromkeys(k.isa for k in siblings if not missing_features(k, cpu))
+        raise EnvironmentLacks(message, f"it can run {', '.join(able)}" if able else "")
 
 
 def choose(

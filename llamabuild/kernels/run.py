@@ -18,7 +18,7 @@ from .registry import require
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .registry import Implementation
+    from .registry import Kernel
 
     Bytes = NDArray[np.uint8]
     Floats = NDArray[np.float32]
@@ -27,11 +27,11 @@ ALIGNMENT = 64
 """Bytes; of packed weights, so that a vector never straddles two cache lines."""
 
 
-def vec_dot(implementation: Implementation, weights: Bytes, activation: Bytes) -> Floats:
+def vec_dot(kernel: Kernel, weights: Bytes, activation: Bytes) -> Floats:
     """Return the dot product of each weight row with one activation row, float32 ``(rows,)``.
 
     Args:
-        implementation: Of the shape ``vec_dot``.
+        kernel: Of the shape ``vec_dot``.
         weights: ``(rows, bytes of a row)``; rows may lie apart.
         activation: ``(bytes of a row,)`` in the activation format of the weights' format.
 
@@ -39,19 +39,17 @@ def vec_dot(implementation: Implementation, weights: Bytes, activation: Bytes) -
         ValueError: An argument doesn't fit the format; says what was expected.
         EnvironmentLacks: This CPU can't run the kernel.
     """
-    _require_shape(implementation, "vec_dot")
-    dots: Floats = load_extension().run_vec_dot(
-        implementation.address, implementation.format, weights, activation
-    )
+    _require_shape(kernel, "vec_dot")
+    dots: Floats = load_extension().run_vec_dot(kernel.address, kernel.format, weights, activation)
     return dots
 
 
-def gemm(implementation: Implementation, packed: Bytes, activations: Bytes, rows: int) -> Floats:
+def gemm(kernel: Kernel, packed: Bytes, activations: Bytes, rows: int) -> Floats:
     """Return all dot products of packed weights with activations, float32 ``(columns, rows)``.
 
     Args:
-        implementation: Of the shape ``gemm``, or ``gemv``, which takes one column.
-        packed: ``pack`` of the rows, with the implementation's ``panel_rows``.
+        kernel: Of the shape ``gemm``, or ``gemv``, which takes one column.
+        packed: ``pack`` of the rows, with the kernel's ``panel_rows``.
         activations: ``(columns, bytes of a row)``, without gaps.
         rows: Weight rows in ``packed``.
 
@@ -59,14 +57,14 @@ def gemm(implementation: Implementation, packed: Bytes, activations: Bytes, rows
         ValueError: An argument doesn't fit the format; says what was expected.
         EnvironmentLacks: This CPU can't run the kernel.
     """
-    _require_shape(implementation, "gemv", "gemm")
-    if implementation.shape == "gemv" and np.shape(activations)[:1] != (1,):
+    _require_shape(kernel, "gemv", "gemm")
+    if kernel.shape == "gemv" and np.shape(activations)[:1] != (1,):
         message = f"activations: expected 1 row for gemv, found shape {np.shape(activations)}"
         raise ValueError(message)
     dots: Floats = load_extension().run_gemm(
-        implementation.address,
-        implementation.format,
-        implementation.panel_rows,
+        kernel.address,
+        kernel.format,
+        kernel.panel_rows,
         packed,
         activations,
         rows,
@@ -127,8 +125,8 @@ def aligned(size: int) -> Bytes:
     return room[start : start + size]
 
 
-def _require_shape(implementation: Implementation, *shapes: str) -> None:
-    if implementation.shape not in shapes:
-        message = f"{implementation.symbol}: expected a kernel of the shape {' or '.join(shapes)}"
+def _require_shape(kernel: Kernel, *shapes: str) -> None:
+    if kernel.shape not in shapes:
+        message = f"{kernel.symbol}: expected a kernel of the shape {' or '.join(shapes)}"
         raise ValueError(message)
-    require(implementation)
+    require(kernel)
