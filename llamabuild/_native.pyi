@@ -99,6 +99,7 @@ def time_kernel(
     min_seconds: float = 2e-4,
     samples: int = 1,
 ) -> list[float]: ...  # wall seconds of one pass
+
 # Probes of the machine's limits: loops over memory and arithmetic, timed by threads of their own.
 PROBE_SLACK_BYTES: int
 
