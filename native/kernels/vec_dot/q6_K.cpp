@@ -61,7 +61,7 @@ LB_KERNEL(vec_dot_q6_K)
         const Sixteen scales = load16(x[i].scales);
         const Ints offset = from_sums(dot_sums<16, -32>(scales, y[i].bsums));
         const Ints products = dot_super<Unpack_q6_K, 16>(offset, x[i], y[i].qs, spread<16>(scales));
-        total = fma(splat(from_half(x[i].d) * y[i].d), to_floats(products), total);
+        total = fma(splat_scale(&x[i].d, &y[i].d), to_floats(products), total);
     }
     *s = sum(total);
     if (!finite(*s))
