@@ -215,8 +215,8 @@ def _place(job: Job, kernel: Implementation | ggml.GgmlFunction) -> PlacedWeight
     except MemoryError:
         message = f"no memory for {size * job.threads >> 20} MiB of weights"
         raise EnvironmentLacks(message, "time fewer rows") from None
-    except RuntimeError as error:
-        message = f"cannot time on the CPUs {', '.join(map(str, job.cpus))} ({error})"
+    except OSError as error:
+        message = f"cannot time on the CPUs {', '.join(map(str, job.cpus))} ({error.strerror})"
         raise EnvironmentLacks(message, "take CPUs that this process may use") from error
     return weights
 

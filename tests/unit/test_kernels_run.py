@@ -179,7 +179,7 @@ def test_what_does_not_fit_vec_dot_is_told(data, spoil, said):
         (lambda p, a, r: (p[:-1], a, r), "packed weights: expected 9216 bytes, found 9215"),
         (lambda p, a, r: (p, a, r + 20), "packed weights: expected"),
         (lambda p, a, r: (p, a, -1), "not a count"),
-        (lambda p, a, r: (p, a[:, :-1], r), "expected a multiple of 292 bytes"),
+        (lambda p, a, r: (p, a[:, :-1].copy(), r), "expected a multiple of 292 bytes"),
         (lambda p, a, r: (p, a[::2], r), "without gaps"),
         (lambda p, a, r: (p, a[0], r), "2 axes"),
     ],
@@ -267,6 +267,13 @@ def test_the_forced_one_ran(tmp_path):
     )
     if " 77\n" in done.stdout:
         pytest.skip("this system doesn't let code be written")
-    kernels = [(k.symbol, str(k.panel_rows)) for k in RUNNABLE if k.format == "q4_K"]
+    kernels = [k for k in RUNNABLE if k.format == "q4_K"]
     assert len(kernels) > 2
-    assert [line.split() for line in done.stdout.splitlines()] == [[*k, *k, "-5"] for k in kernels]
+    assert {tuple(line.split()) for line in done.stdout.splitlines()} == {
+        (victim.symbol, str(victim.panel_rows), met.symbol, str(met.panel_rows), "-5")
+        for victim in kernels
+        for met in kernels
+        # The scalar gemv and gemm are one function, which unpacks rows for the scalar vec_dot.
+        if met.address == victim.address
+        or (victim.isa, victim.shape, met.isa) == ("scalar", "vec_dot", "scalar")
+    }
