@@ -71,9 +71,11 @@ def _environment() -> jinja2.Environment:
     filters: dict[str, Any] = {
         "throughput": numbers.throughput,
         "percent": numbers.percent,
+        "part": numbers.part,
         "probability": numbers.probability,
         "small": numbers.small,
         "size": numbers.size,
+        "operations": numbers.operations,
         "seconds": numbers.seconds,
         "moment": numbers.moment,
         "sentence": numbers.sentence,
