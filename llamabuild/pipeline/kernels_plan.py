@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 from llamabuild.kernels.plan import RESIDENCES, Group, Wish, fit, plan_groups
 from llamabuild.kernels.registry import implementations, missing_features
-from llamabuild.probes import estimated_seconds, plan_probes, residence_bytes
+from llamabuild.probes import (
+    available_bytes,
+    estimated_seconds,
+    plan_probes,
+    residence,
+    residence_bytes,
+)
 from llamabuild.probes.loops import usable_loops
 from llamabuild.probes.placement import cpu_order, numa_nodes
 from llamabuild.types.base import Data
@@ -27,6 +33,12 @@ if TYPE_CHECKING:
 
 RESERVE_SECONDS = 5.0
 """To load libraries and to calibrate the clock."""
+
+
+LAYOUTS = 5
+"""Of the same weights at once: rows, two panels of ours, those of two ggml builds."""
+MEMORY_PART = 0.6
+"""Of the available memory that weights may take."""
 
 
 class KernelPlan(Data, frozen=True, kw_only=True):
@@ -121,20 +133,46 @@ def _groups(
     seconds: float,
 ) -> tuple[tuple[tuple[Group, ...], tuple[Group, ...]], tuple[str, ...]]:
     """Return the groups that fit and those that don't; weights in memory are halved if it helps."""
-    sizes = {
-        (residence, threads): residence_bytes(machine, residence, threads)
-        for residence in RESIDENCES
-        for threads in wish.threads
-    }
+    sizes, reduced = place_sizes(wish, machine, available_bytes(machine))
     halved = {key: size // 2 if key[0] == "memory" else size for key, size in sizes.items()}
     cpus = cpu_order(machine)
     whole = fit(plan_groups(wish, kernels, rivals, sizes, cpus), seconds)
     if not whole[1]:
-        return whole, ()
+        return whole, reduced
     half = fit(plan_groups(wish, kernels, rivals, halved, cpus), seconds)
     if len(half[0]) == len(whole[0]):
-        return whole, ()
-    return half, ("weights in memory are half of the probes' largest set, to save time",)
+        return whole, reduced
+    return half, (
+        *reduced,
+        "weights in memory are half of the probes' largest set, to save time",
+    )
+
+
+def place_sizes(
+    wish: Wish, machine: Machine, available: int
+) -> tuple[dict[tuple[str, int], int], tuple[str, ...]]:
+    """Return the bytes of each thread by residence and thread count, and what was reduced.
+
+    A group has its weights in several layouts at once, so those in memory may be fewer than the
+    probes' largest working set. 0 where a machine has no such place.
+
+    Args:
+        wish: Names the thread counts.
+        machine: Where.
+        available: Memory in bytes.
+    """
+    sizes = {}
+    notes: dict[str, None] = {}
+    for threads in wish.threads:
+        for place in RESIDENCES:
+            size = residence_bytes(machine, place, threads, available=available)
+            most = int(available * MEMORY_PART / LAYOUTS / threads)
+            if place == "memory" and size > most:
+                size = most if residence(machine, max(1, most), threads) == place else 0
+                what = "fewer weights in memory than the probes had" if size else "none there"
+                notes[f"too little memory: {what}"] = None
+            sizes[place, threads] = size
+    return sizes, tuple(notes)
 
 
 def _other_notes(
@@ -144,9 +182,9 @@ def _other_notes(
     if len(machine.affinity) == 1:
         notes.append("one CPU only: nothing is measured with several threads")
     notes.extend(
-        f"no {residence} of its own here: nothing is measured in it"
-        for residence in wish.residences or RESIDENCES
-        if not any(residence_bytes(machine, residence, threads) for threads in wish.threads)
+        f"no {place} of its own here: nothing is measured in it"
+        for place in wish.residences or RESIDENCES
+        if not any(residence_bytes(machine, place, threads) for threads in wish.threads)
     )
     if not request.probes:
         notes.append("without probes: no bounds")
