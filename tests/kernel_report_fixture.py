@@ -38,7 +38,13 @@ def probes():
     made = []
     for threads in (1, 2):
         for size in SIZES:
-            for width, streams, part in ((256, 1, 0.6), (256, 4, 0.85), (512, 4, 1.0)):
+            for width, streams, part in (
+                (256, 1, 0.6),
+                (256, 4, 0.85),
+                (512, 1, 0.7),
+                (512, 4, 1.0),
+                (512, 16, 0.93),
+            ):
                 where = level(size, threads)
                 value = READ[where] * threads * part * noise.uniform(0.96, 1.04)
                 made.append(

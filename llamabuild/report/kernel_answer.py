@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from llamabuild.report.kernel_material import Duel, KernelMaterial
 
 MEMORY = "memory"
+MOST_NAMES = 4
 
 
 def kernel_answer(material: KernelMaterial) -> str:
@@ -23,12 +24,13 @@ def kernel_answer(material: KernelMaterial) -> str:
     far = _by_format([duel for duel in single if duel.residence == MEMORY], most_threads=True)
     parts = []
     if cached:
-        parts.append(f"in cache {_span(cached)}")
+        parts.append(f"{_span(cached)} in cache")
     if far:
         threads = numbers.count(max(duel.threads for duel in far), "thread")
-        parts.append(f"from memory with {threads} {_span(far)}")
-    what = numbers.listing(sorted({f"`{duel.format}`" for duel in single}))
-    return f"Our fastest kernels for {what} run at {', '.join(parts)} of the speed of ggml's best."
+        parts.append(f"{_span(far)} from memory with {threads}")
+    names = sorted({f"`{duel.format}`" for duel in single})
+    what = numbers.listing(names) if len(names) <= MOST_NAMES else f"{len(names)} formats"
+    return f"Our fastest kernels for {what} have {numbers.listing(parts)} the speed of ggml's best."
 
 
 def format_sentences(material: KernelMaterial) -> list[str]:

@@ -19,7 +19,7 @@ KERNEL_SECTIONS: tuple[Section[KernelMaterial], ...] = (
     Section("answer", "", answer),
     Section("ratios", "Kernels against ggml", ratios),
     Section("roofline", "Roofline", roofline),
-    Section("kernels", "All kernels", kernels),
+    Section("kernels", "Kernels", kernels),
     Section("bandwidth", "Bandwidth", bandwidth),
     Section("latency", "Latency", latency),
     Section("probes", "All probes", probes),

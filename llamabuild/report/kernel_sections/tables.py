@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 
 
 def kernels(material: KernelMaterial) -> dict[str, Any] | None:
-    """Return all rows, those that were timed first."""
+    """Return the fastest of each place, then all rows, then what was not timed and why."""
     rows = material.run.kernels
     if not rows:
         return None
     absent = sorted({(r.isa or r.by, r.status, r.reason) for r in rows if r.status != "ok"})
-    return {"rows": [row for row in rows if row.ns_per_256 is not None], "absent": absent}
+    best = [row for duel in material.duels for row in (duel.ours, duel.ggml) if row is not None]
+    timed = [row for row in rows if row.ns_per_256 is not None]
+    return {"best": best, "rows": timed if len(timed) > len(best) else [], "absent": absent}
 
 
 def probes(material: KernelMaterial) -> dict[str, Any] | None:

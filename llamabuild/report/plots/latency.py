@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from llamabuild.report.kernel_material import KernelMaterial
 
-LEFT, RIGHT, HEAD, HEIGHT, FOOT = 0.55, 1.3, 0.35, 2.3, 0.35
+LEFT, RIGHT, HEAD, HEIGHT, FOOT = 0.55, 1.65, 0.35, 2.3, 0.35
 TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 NAMES = {"4K": ("4 KiB pages", "slower"), "huge": ("huge pages", "faster")}
 

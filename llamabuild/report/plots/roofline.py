@@ -105,7 +105,7 @@ def _prepare(
 
     ridges = [p / r for p in peaks.values() for r in reads.values()]
     across = [x for x, _ in points] + ridges
-    left, right = min(across) / 2, max(across) * 2
+    left, right = min(across) / 5, max(across) * 2
     up = [y for _, y in points] + list(peaks.values())
     up += [left * read for read in reads.values()] if not points else []
     axes.set_xscale("log")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from llamabuild.report import numbers
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from llamabuild.types.machine import Machine
 
 MOST_TICKS = 6
-Points = list[tuple[float, float]]
+Points = Sequence[tuple[float, float]]
 """Working set in bytes, value."""
 
 
