@@ -78,6 +78,8 @@ def machine(monkeypatch):
     monkeypatch.setattr(f"{where}.kernels.measure_probes", measure_probes)
     monkeypatch.setattr(f"{where}.kernels_measure.time_jobs", fake_times)
     monkeypatch.setattr(f"{where}.kernels_plan.find_rivals", lambda *_: faked.rivals)
+    beside = make_probe(residence="memory", note="beside")
+    monkeypatch.setattr(f"{where}.kernels.read_beside", lambda *_: (beside,))
     return faked
 
 
@@ -90,7 +92,7 @@ def test_json_has_what_is_promised_and_is_stored(llamabuild, machine):
     assert data["run"]["seed"] == 4
     assert data["run"]["status"] == "done"
     assert data["clock_hz"] == 3e9
-    assert len(data["probes"]) == 2
+    assert [probe["note"] for probe in data["probes"]] == ["", "", "beside", "beside"]
     timed = [row for row in data["kernels"] if row["status"] == "ok"]
     assert {(r["format"], r["shape"], r["residence"], r["threads"]) for r in timed} == {
         ("q8_0", "vec_dot", "L2", 1)
@@ -167,7 +169,7 @@ def test_an_interrupt_keeps_what_there_is(llamabuild, machine, monkeypatch):
     assert run.status == "interrupted"
     timed = [row for row in run.kernels if row.status == "ok"]
     assert {row.spread.samples for row in timed} == {7, 1}
-    assert len(run.probes) == 2
+    assert len([probe for probe in run.probes if not probe.note]) == 2
 
 
 def test_a_crash_is_stored_as_failed(llamabuild, machine, monkeypatch):
