@@ -67,8 +67,9 @@ LB_KERNEL(vec_dot_q2_K)
         const Sixteen both = load16(x[i].scales);
         const Ints products =
             dot_super<Unpack_q2_K, 16>(splat(0), x[i], y[i].qs, spread<16>(low_nibbles(both)));
-        total = fma(splat(from_half(x[i].d) * y[i].d), to_floats(products), total);
-        minima = add_scaled(minima, from_half(x[i].dmin) * y[i].d,
+        const ScalePair d = splat_scales(&x[i].d, &y[i].d);
+        total = fma(d.scale, to_floats(products), total);
+        minima = add_scaled(minima, d.minimum,
                             dot_sums<16>(high_nibbles(both), y[i].bsums));
     }
     *s = sum(total) - sum_of_sums(minima);
