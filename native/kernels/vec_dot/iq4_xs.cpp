@@ -57,7 +57,7 @@ LB_KERNEL(vec_dot_iq4_xs)
     const auto *y = static_cast<const block_q8_K *>(vy);
     Floats total = zero();
     for (int i = 0; i < n / super_block; ++i) {
-        const Scales scales = spread<32>(iq4_scales(x[i]));
+        const Scales scales = spread<32>(minus_32(from_words(iq4_scales(x[i]))));
         const Ints products = dot_super_signed<Unpack_iq4_xs, 32>(splat(0), x[i], y[i].qs, scales);
         total = fma(splat_scale(&x[i].d, &y[i].d), to_floats(products), total);
     }

@@ -69,8 +69,7 @@ LB_KERNEL(vec_dot_q2_K)
             dot_super<Unpack_q2_K, 16>(splat(0), x[i], y[i].qs, spread<16>(low_nibbles(both)));
         const ScalePair d = splat_scales(&x[i].d, &y[i].d);
         total = fma(d.scale, to_floats(products), total);
-        minima = add_scaled(minima, d.minimum,
-                            dot_sums<16>(high_nibbles(both), y[i].bsums));
+        minima = add_scaled(minima, d.minimum, dot_sums<16>(high_nibbles(both), y[i].bsums));
     }
     *s = sum(total) - sum_of_sums(minima);
     if (!finite(*s))

@@ -60,7 +60,8 @@ LB_KERNEL(vec_dot_q3_K)
     const auto *y = static_cast<const block_q8_K *>(vy);
     Floats total = zero();
     for (int i = 0; i < n / super_block; ++i) {
-        const Sixteen scales = q3_scales(x[i].scales);
+        const Words words = q3_scales(x[i].scales);
+        const Sixteen scales = minus_32(from_words(words.low, words.high));
         const Ints offset = from_sums(dot_sums<16, -4>(scales, y[i].bsums));
         const Ints products = dot_super<Unpack_q3_K, 16>(offset, x[i], y[i].qs, spread<16>(scales));
         total = fma(splat_scale(&x[i].d, &y[i].d), to_floats(products), total);

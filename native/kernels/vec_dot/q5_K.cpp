@@ -67,12 +67,12 @@ LB_KERNEL(vec_dot_q5_K)
     Floats total = zero();
     SumFloats minima = no_sums();
     for (int i = 0; i < n / super_block; ++i) {
-        const ScalesMinima k = k_scales(x[i].scales);
-        const Ints products = dot_super<Unpack_q5_K, 32>(splat(0), x[i], y[i].qs, spread<32>(k.scales));
+        const Words k = k_scales(x[i].scales);
+        const Ints products =
+            dot_super<Unpack_q5_K, 32>(splat(0), x[i], y[i].qs, spread<32>(from_words(k.low)));
         const ScalePair d = splat_scales(&x[i].d, &y[i].d);
         total = fma(d.scale, to_floats(products), total);
-        minima = add_scaled(minima, d.minimum,
-                            dot_sums<32>(k.minima, y[i].bsums));
+        minima = add_scaled(minima, d.minimum, dot_sums<32>(from_words(k.high), y[i].bsums));
     }
     *s = sum(total) - sum_of_sums(minima);
     if (!finite(*s))
