@@ -1,6 +1,9 @@
 from collections.abc import Mapping, Sequence
 from typing import final
 
+import numpy as np
+from numpy.typing import NDArray
+
 ISA_LISTED: int
 ISA_EXEMPT: int
 ISA_NO_VECTOR: int
@@ -34,3 +37,9 @@ class IsaScanner:
     def finish(
         self,
     ) -> list[tuple[str, str, bool, list[tuple[str, int, int, int, int, dict[str, int]]]]]: ...
+
+# Formats: native/bindings/formats.cpp.
+
+def formats() -> list[tuple[str, int, int, str | None]]: ...
+def quantize(name: str, values: NDArray[np.float32], blocks: NDArray[np.uint8]) -> None: ...
+def dequantize(name: str, blocks: NDArray[np.uint8], values: NDArray[np.float32]) -> None: ...

@@ -10,7 +10,7 @@ from llamabuild.source import resolve_source
 from llamabuild.variants import load_catalogue
 
 from .choose import choose_arms
-from .inputs import default_source
+from .inputs import check_request, default_source
 from .make import Maker
 
 if TYPE_CHECKING:
@@ -43,5 +43,6 @@ def _prepared(request: Request, observer: Observer) -> tuple[Maker, tuple[Arm, .
     catalogue = load_catalogue(default_source(request.source), request.variants_dirs)
     baseline, arms = choose_arms(catalogue, machine.cpu, request.names, request.baseline)
     wanted = tuple(arm for arm in arms if not request.names or arm.name in request.names)
+    check_request(request)
     source = resolve_source(catalogue.get(baseline).source, on_progress=observer.note)
     return Maker(source, machine.usable_threads, observer), wanted

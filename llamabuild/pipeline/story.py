@@ -16,7 +16,6 @@ from llamabuild.errors import BadInput, BuildFailed, Interrupted
 from llamabuild.interrupts import Terminated, graceful_interrupts
 from llamabuild.machine.detect import detect_machine
 from llamabuild.model.known import known_file
-from llamabuild.model.spec import parse_model
 from llamabuild.source import resolve_source
 from llamabuild.store.builds import files_folder
 from llamabuild.store.locks import measurement_lock
@@ -26,7 +25,7 @@ from llamabuild.variants import load_catalogue
 
 from .check import check_all
 from .choose import choose_arms
-from .inputs import default_source, run_model, run_tools
+from .inputs import check_request, default_source, run_model, run_tools
 from .make import Maker
 from .prove import prove
 
@@ -94,7 +93,7 @@ def _begun(request: Request, results: Results, observer: Observer) -> tuple[Run,
         request.blocks,
         quick=request.quick,
     )
-    parse_model(request.model)  # a name that is wrong is said before anything is fetched
+    check_request(request)
     source = resolve_source(catalogue.get(baseline).source, on_progress=observer.note)
     maker = Maker(source, machine.usable_threads, observer)
     model = run_model(request.model, source, catalogue.get(baseline), maker, observer)

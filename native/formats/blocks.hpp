@@ -58,7 +58,7 @@ struct block_q3_K {
 
 struct block_q4_K {
     half d, dmin;
-    std::uint8_t scales[12]; // 8 scales and 8 minima of 6 bits, see k_scales.hpp
+    std::uint8_t scales[12]; // 8 scales and 8 minima of 6 bits, see k_scale_min
     std::uint8_t qs[128];    // per 64 weights: the first 32 low, the others high
 };
 
@@ -104,6 +104,7 @@ static_assert(sizeof(block_q5_0) == 22 && sizeof(block_q5_1) == 24);
 static_assert(sizeof(block_q8_0) == 34 && sizeof(block_q8_1) == 36);
 static_assert(sizeof(block_q2_K) == 84 && sizeof(block_q3_K) == 110 && sizeof(block_q4_K) == 144);
 static_assert(sizeof(block_q5_K) == 176 && sizeof(block_q6_K) == 210 && sizeof(block_q8_K) == 292);
-static_assert(sizeof(block_iq4_nl) == 18 && sizeof(block_iq4_xs) == 136 && sizeof(block_mxfp4) == 17);
+static_assert(sizeof(block_iq4_nl) == 18 && sizeof(block_iq4_xs) == 136 &&
+              sizeof(block_mxfp4) == 17);
 
 } // namespace lb

@@ -14,7 +14,8 @@ inline float half_to_float(half h) {
     const std::uint32_t sign = static_cast<std::uint32_t>(h & 0x8000U) << 16;
     const std::uint32_t exponent = (h >> 10) & 0x1FU;
     const std::uint32_t fraction = h & 0x3FFU;
-    if (exponent == 0x1F) return std::bit_cast<float>(sign | 0x7F800000U | (fraction << 13));
+    if (exponent == 0x1F)
+        return std::bit_cast<float>(sign | 0x7F800000U | (fraction << 13));
     if (exponent == 0) { // zero and subnormal: fraction * 2^-24, exact in float
         const float magnitude = static_cast<float>(fraction) * 0x1p-24F;
         return sign ? -magnitude : magnitude;
@@ -29,7 +30,8 @@ inline half float_to_half(float f) {
     if (magnitude > 0x7F800000U) { // NaN: keep the top of its payload, and keep it a quiet NaN
         return static_cast<half>(sign | 0x7E00U | ((magnitude >> 13) & 0x1FFU));
     }
-    if (magnitude >= 0x47800000U) return static_cast<half>(sign | 0x7C00U); // 65536 and more
+    if (magnitude >= 0x47800000U)
+        return static_cast<half>(sign | 0x7C00U); // 65536 and more
     if (magnitude < 0x38800000U) { // below 2^-14: subnormal; adding 0.5 rounds at 2^-24
         const float shifted = std::bit_cast<float>(magnitude) + 0.5F;
         return static_cast<half>(sign | (std::bit_cast<std::uint32_t>(shifted) - 0x3F000000U));
@@ -44,7 +46,8 @@ inline float bf16_to_float(std::uint16_t b) {
 
 inline std::uint16_t float_to_bf16(float f) {
     const auto bits = std::bit_cast<std::uint32_t>(f);
-    if ((bits & 0x7FFFFFFFU) > 0x7F800000U) return static_cast<std::uint16_t>((bits >> 16) | 64U);
+    if ((bits & 0x7FFFFFFFU) > 0x7F800000U)
+        return static_cast<std::uint16_t>((bits >> 16) | 64U);
     return static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16);
 }
 
@@ -68,7 +71,8 @@ struct ScaleMin {
 
 inline ScaleMin k_scale_min(const std::uint8_t bytes[12], int j) {
     if (j < 4) {
-        return {static_cast<std::uint8_t>(bytes[j] & 63), static_cast<std::uint8_t>(bytes[j + 4] & 63)};
+        return {static_cast<std::uint8_t>(bytes[j] & 63),
+                static_cast<std::uint8_t>(bytes[j + 4] & 63)};
     }
     return {static_cast<std::uint8_t>((bytes[j + 4] & 15) | (bytes[j - 4] >> 6 << 4)),
             static_cast<std::uint8_t>((bytes[j + 4] >> 4) | (bytes[j] >> 6 << 4))};

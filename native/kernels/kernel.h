@@ -1,5 +1,5 @@
-/* The micro-kernels' interface: plain C, with ggml's data layouts and ggml's own signatures, so that
- * a kernel can stand in for ggml's and both can be timed by the same loop.
+/* The micro-kernels' interface: plain C, with ggml's data layouts and ggml's own signatures, so
+ * that a kernel can stand in for ggml's and both can be timed by the same loop.
  *
  * Weights are rows of n values in a block format (see formats/format.h); activations are rows of
  * the format that belongs to it. Every function is thread-safe, keeps no state, allocates nothing,

@@ -29,8 +29,7 @@ constexpr lb_isa isas[] = {
 #elif defined(__aarch64__)
     {"neon", "128-bit vectors; bytes multiplied to 16 bits (smull)", "neon"},
     {"dotprod", "128-bit vectors; four byte products at once (sdot)", "neon dotprod"},
-    {"i8mm", "128-bit vectors; four mixed-sign byte products at once (usdot)",
-     "neon dotprod i8mm"},
+    {"i8mm", "128-bit vectors; four mixed-sign byte products at once (usdot)", "neon dotprod i8mm"},
 #endif
 };
 

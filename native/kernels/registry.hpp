@@ -17,7 +17,8 @@ struct Register {
 
 // One entry for each instruction set of this architecture, for a kernel that each_isa.inc compiled.
 #if defined(__x86_64__)
-#define LB_EACH_ISA(entry) entry(avx2, 8), entry(avxvnni, 8), entry(avx512, 16), entry(avx512vnni, 16)
+#define LB_EACH_ISA(entry)                                                                         \
+    entry(avx2, 8), entry(avxvnni, 8), entry(avx512, 16), entry(avx512vnni, 16)
 #elif defined(__aarch64__)
 #define LB_EACH_ISA(entry) entry(neon, 8), entry(dotprod, 8), entry(i8mm, 8)
 #else

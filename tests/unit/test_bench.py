@@ -6,15 +6,21 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from llamabuild.bench import Arms, Watcher, choose_workloads, measure, standard_schedule
-from llamabuild.bench.equivalence import judge, remember, remembered
+from llamabuild.bench import (
+    Arms,
+    Watcher,
+    check_workloads,
+    choose_workloads,
+    measure,
+    standard_schedule,
+)
 from llamabuild.bench.llama_bench import Task, bench_argv
 from llamabuild.bench.noise import disturbance
 from llamabuild.bench.schedule import block_order
 from llamabuild.bench.trial import run_trial
 from llamabuild.errors import BadInput
 from llamabuild.store.results import Results
-from llamabuild.types.run import NOISE_ARM, Equivalence
+from llamabuild.types.run import NOISE_ARM
 from llamabuild.types.variant import Runtime
 from tests.runs import PP, TG, make_model, make_run, make_state, make_trial
 
@@ -222,6 +228,9 @@ def test_workloads_suit_the_model_and_the_wish():
     assert [w.tokens for w in choose_workloads(make_model(), ["tg", "pp512", "pp512"])] == [16, 512]
     with pytest.raises(BadInput, match="unknown workload 'ppp'.*did you mean 'pp'"):
         choose_workloads(make_model(), ["ppp"])
+    for name in ("", "pp0", "pp" + "9" * 5000, "PP", "pp-1"):
+        with pytest.raises(BadInput, match="workload"):
+            check_workloads([name])
     with pytest.raises(BadInput, match="context is 8192"):
         choose_workloads(make_model(), ["pp9000"])
     large = msgspec.structs.replace(make_model(), parameters=70_000_000_000)
@@ -233,34 +242,6 @@ def test_schedules():
     assert sum(standard_schedule(1, None, quick=False).alphas) == pytest.approx(0.05)
     assert standard_schedule(1, None, quick=True).looks == (3,)
     assert standard_schedule(1, 40, quick=False).looks == (40,)
-
-
-STATISTICS = """
-Mean    KLD:  {mean} ±   0.000001
-Maximum KLD:   {max}
-Same top p: {top} ± 0.000 %
-"""
-
-
-@pytest.mark.parametrize(
-    ("mean", "maximum", "top", "verdict", "reason"),
-    [
-        ("-0.000002", "0.000031", "100.000", "same", ""),
-        ("0.000920", "0.010000", "97.656", "same", ""),
-        ("0.000025", "0.000100", "85.000", "same", ""),
-        ("0.010000", "0.100000", "85.000", "different", "same top token at 85.0%"),
-        ("0.5", "3.0", "60.0", "different", "KL divergence 0.5000 > 0.02; same top token at 60.0%"),
-        ("nan", "nan", "0.000", "different", "no finite statistics"),
-    ],
-)
-def test_equivalence_is_judged_by_divergence_and_agreement(mean, maximum, top, verdict, reason):
-    found = judge(STATISTICS.format(mean=mean, max=maximum, top=top), tokens=128)
-    assert found.verdict == verdict
-    assert reason in found.reason
-
-
-def test_silence_is_not_agreement():
-    assert judge("", 128).verdict == "different"
 
 
 def test_tg_asks_for_no_prompt(program):
@@ -314,11 +295,3 @@ def test_a_thread_count_of_the_variant_s_own_replaces_the_run_s():
     argv = bench_argv(Path("llama-bench"), task, Runtime(bench=("-t", "1")))
     assert argv.count("-t") == 1
     assert argv[argv.index("-t") + 1] == "1"
-
-
-def test_only_verdicts_that_rest_on_statistics_are_remembered():
-    remember("a", Equivalence(verdict="different", reason="did not finish"))
-    assert remembered("a") is None
-    good = Equivalence(verdict="same", mean_kl_divergence=0.001)
-    remember("b", good)
-    assert remembered("b") == good

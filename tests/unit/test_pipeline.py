@@ -2,19 +2,22 @@
 
 import os
 import signal
+import sys
 
 import msgspec
 import pytest
 
 from llamabuild.errors import BuildFailed, EnvironmentLacks, Interrupted
 from llamabuild.interrupts import Interrupts, Terminated, graceful_interrupts
+from llamabuild.pipeline.check import check_all
 from llamabuild.pipeline.choose import choose_arms
 from llamabuild.pipeline.make import Maker
 from llamabuild.pipeline.observer import Observer
+from llamabuild.store.builds import files_folder
 from llamabuild.types.build import Build, Plan
-from llamabuild.types.variant import Expectation
+from llamabuild.types.variant import Expectation, Runtime
 from llamabuild.variants import load_catalogue, promises
-from tests.runs import CPU, SOURCE
+from tests.runs import CPU, SOURCE, make_run
 
 
 @pytest.fixture
@@ -145,3 +148,52 @@ def test_sigterm_stops_at_once_and_the_handlers_come_back():
     with pytest.raises(Terminated), graceful_interrupts(lambda: None):
         os.kill(os.getpid(), signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+PERPLEXITY = """#!{python} -SE
+import os, sys
+open({log!r}, "a").write(" ".join(sys.argv[1:]) + "\\n")
+open(sys.argv[sys.argv.index("--kl-divergence-base") + 1], "a")
+print("Mean    KLD: 0.001 ± 0.0\\nMaximum KLD: 0.01\\nSame top p: 99.0 ± 0.0 %")
+"""
+
+
+@pytest.fixture
+def compared(catalogue, maker, tmp_path):
+    """Check native with these llama-bench arguments; returns its equivalence and all calls."""
+    log = tmp_path / "calls"
+    log.touch()
+
+    def check(*bench):
+        _, arms = choose_arms(catalogue, CPU, ("native",), None)
+        baseline, native = maker.make_all(arms, Interrupts(), build_missing=True)
+        for arm in (baseline, native):
+            files = files_folder(arm.build.id)
+            files.mkdir(parents=True, exist_ok=True)
+            program = files / "llama-perplexity"
+            program.write_text(PERPLEXITY.format(python=sys.executable, log=str(log)))
+            program.chmod(0o755)
+        variant = msgspec.structs.replace(native.variant, runtime=Runtime(bench=bench))
+        run = make_run(arms=(baseline, msgspec.structs.replace(native, variant=variant)))
+        first, second = check_all(run, Observer(), Interrupts())
+        assert (first.status, second.status) == ("ready", "ready")
+        return second.equivalence, log.read_text().splitlines()
+
+    return check
+
+
+def test_a_variant_is_compared_with_its_own_arguments_and_once_for_each(compared):
+    _, calls = compared("-fa", "1")
+    assert ["--flash-attn 1" in call for call in calls] == [False, True]
+    assert len(compared("--flash-attn", "1", "--poll", "0")[1]) == 2, "remembered"
+    _, calls = compared("-fa", "0")
+    assert len(calls) == 4
+    assert "--flash-attn 0" in calls[-1]
+
+
+def test_an_argument_that_nobody_knows_is_named_each_time(compared):
+    for _ in range(2):
+        equivalence, calls = compared("--odd", "1")
+        assert equivalence.verdict == "same"
+        assert "--odd 1" in equivalence.reason
+    assert len(calls) == 2

@@ -1,0 +1,42 @@
+// f32 weights against f32 activations, summed in f32; the reference sums in double, as ggml's generic one does.
+
+#ifndef LB_VEC_DOT_F32
+#define LB_VEC_DOT_F32
+
+#include "formats/numbers.hpp"
+#include "kernels/references.h"
+#include "kernels/simd/intrinsics.hpp"
+#include "kernels/vec_dot/register.hpp"
+
+extern "C" void lb_vec_dot_f32_scalar(int n, float *s, std::size_t, const void *vx, std::size_t,
+                                       const void *vy, std::size_t, int) {
+    const auto *x = static_cast<const float *>(vx);
+    const auto *y = static_cast<const float *>(vy);
+    double total = 0;
+    for (int i = 0; i < n; ++i)
+        total += static_cast<double>(x[i]) * y[i];
+    *s = static_cast<float>(total);
+}
+
+#define LB_FILE "kernels/vec_dot/f32.cpp"
+#include "kernels/simd/each_isa.inc"
+
+LB_REGISTER_VEC_DOT(f32)
+
+#else
+
+using Number = float;
+
+LB_INLINE void accumulate(const Number *x, const Number *y, Floats (&sums)[2]) {
+    sums[0] = fma(load_floats(x), load_floats(y), sums[0]);
+    sums[1] = fma(load_floats(x + lanes), load_floats(y + lanes), sums[1]);
+}
+
+#include "kernels/vec_dot/floats.inc"
+
+LB_KERNEL(vec_dot_f32)
+(int n, float *s, std::size_t, const void *vx, std::size_t, const void *vy, std::size_t, int) {
+    walk(n, s, vx, vy);
+}
+
+#endif
