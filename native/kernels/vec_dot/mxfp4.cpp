@@ -70,7 +70,8 @@ LB_INLINE Eight dots(const Block *const *w, const Activation *const *a, Eight ac
         sums[v] = dot_small(q0, a0, q1, a1, twelve);
     }
     const Eight d = multiply(half_powers<together>(w), scales<together>(a));
-    return fma(d, to_floats(sums_of_small(sums)), acc);
+    // Rounded on its own: a product beyond the largest float is infinite, as in the reference.
+    return add(acc, multiply(d, to_floats(sums_of_small(sums))));
 }
 
 #include "kernels/vec_dot/eights.inc"

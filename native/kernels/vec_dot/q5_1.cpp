@@ -41,7 +41,7 @@ using Activation = block_q8_1;
 template <bool together>
 LB_INLINE Eight dots(const Block *const *w, const Activation *const *a, Eight acc) {
     const Bytes low = splat_byte(15);
-    const auto fifth = fifth_words<together>(w, offsetof(Block, qh));
+    const auto fifth = fifths<together>(w, offsetof(Block, qh));
     Ints sums[vectors];
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) {
