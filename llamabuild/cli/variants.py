@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from llamabuild.errors import BuildFailed, EnvironmentLacks, GateFailed, Inconclusive
+from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks, GateFailed, Inconclusive
 
 from . import options
 
@@ -113,6 +113,8 @@ def _exit(run: Run, document: Document, asked: tuple[str, ...]) -> None:
     failed = any(arm.status == "bench failed" or (arm.reason and arm.build) for arm in run.arms)
     if broken or failed:
         raise click.exceptions.Exit(GateFailed.exit_code)
+    if wrong := [arm for arm in run.arms if arm.status == "bad variant"]:
+        raise BadInput("; ".join(arm.reason for arm in wrong))
     noisy = [item.workload for item in document.noise if not item.usable]
     if noisy:
         message = f"the copy of the baseline differs from the baseline on {', '.join(noisy)}"

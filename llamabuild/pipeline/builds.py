@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from llamabuild.interrupts import graceful_interrupts
 from llamabuild.machine.detect import detect_machine
 from llamabuild.source import resolve_source
+from llamabuild.store.locks import cache_in_use
 from llamabuild.variants import load_catalogue
 
 from .choose import choose_arms
@@ -33,8 +34,12 @@ def plan_variants(
 
 def build_variants(request: Request, observer: Observer) -> tuple[Arm, ...]:
     """Build the named variants, by default all that this machine can run."""
-    maker, arms = _prepared(request, observer)
-    with graceful_interrupts(observer.stopping) as interrupts:
+    waiting = "waiting until the cache is cleaned"
+    with (
+        cache_in_use(lambda: observer.note(waiting)),
+        graceful_interrupts(observer.stopping) as interrupts,
+    ):
+        maker, arms = _prepared(request, observer)
         return maker.make_all(arms, interrupts, build_missing=True)
 
 

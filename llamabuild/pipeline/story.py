@@ -18,7 +18,7 @@ from llamabuild.machine.detect import detect_machine
 from llamabuild.model.known import known_file
 from llamabuild.source import resolve_source
 from llamabuild.store.builds import files_folder
-from llamabuild.store.locks import measurement_lock
+from llamabuild.store.locks import cache_in_use, measurement_lock
 from llamabuild.store.results import Results
 from llamabuild.types.run import Run
 from llamabuild.variants import load_catalogue
@@ -50,6 +50,7 @@ def run_variants(request: Request, observer: Observer) -> Run:
     """
     with (
         measurement_lock(),
+        cache_in_use(),
         Results.open() as results,
         graceful_interrupts(observer.stopping) as interrupts,
     ):
@@ -150,7 +151,8 @@ def _proved(run: Run, results: Results, observer: Observer, interrupts: Interrup
     """Inspect and check every built arm: to ``ready``, or to the reason why it is not."""
     baseline = next(arm for arm in run.arms if arm.name == run.baseline)
     if baseline.build is None:
-        raise BuildFailed(baseline.reason or f"the baseline '{run.baseline}' was not built")
+        kind = BadInput if baseline.status == "bad variant" else BuildFailed
+        raise kind(baseline.reason or f"the baseline '{run.baseline}' was not built")
     proved = []
     for arm in run.arms:
         interrupts.check()
@@ -168,7 +170,7 @@ def _with_arms(run: Run, arms: Sequence[Arm]) -> Run:
 
 def _pending_again(arms: Sequence[Arm], *, begun: bool) -> tuple[Arm, ...]:
     """Take up arms again; one that was not built gets another chance before the first trial."""
-    again = {"ready"} if begun else {"ready", "build failed", "not built"}
+    again = {"ready"} if begun else {"ready", "bad variant", "build failed", "not built"}
     return tuple(
         msgspec.structs.replace(arm, status="pending", reason="") if arm.status in again else arm
         for arm in arms

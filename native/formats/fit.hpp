@@ -9,6 +9,13 @@
 
 namespace lb {
 
+// The scale of blocks with values that cannot be fitted.
+inline constexpr half half_nan = 0x7E00;
+
+inline bool all_finite(const float *x, int n) {
+    return std::isfinite(largest(x, n));
+}
+
 // Values that can be stored: all integers of a range, by their distance from the lowest.
 struct IntegerGrid {
     int low, high;

@@ -15,7 +15,7 @@ struct Line {
 double squared_error(const float *x, int n, int top, Line line, double per_scale) {
     double error = 0.0;
     for (int i = 0; i < n; ++i) {
-        const int q = nearest(static_cast<float>((x[i] + line.min) * per_scale), 0, top);
+        const int q = nearest((x[i] + line.min) * per_scale, 0, top);
         const double off = line.scale * q - line.min - x[i];
         error += off * off;
     }
@@ -42,8 +42,8 @@ Line through(const float *x, const int *q, int n) {
     return {sum_qq > 0.0 ? sum_qx / sum_qq : 0.0, 0.0};
 }
 
-// Lays the levels over a part of the values' range or a little more than it, from a quarter less to
-// an eighth more, fits a line to what the values are rounded to, and keeps the best line.
+// The line that leaves the least squared error, of some: the values' range is divided into top - 1
+// to top + 1 steps, each value rounded to the nearest level, and a line fitted to the levels.
 Line fit_line(const float *x, int n, int top) {
     const Range all = range(x, n);
     const double low = std::min(all.low, 0.0F);
@@ -56,7 +56,7 @@ Line fit_line(const float *x, int n, int top) {
         const double per_scale = (top + step * 0.1) / width;
         int q[32];
         for (int i = 0; i < n; ++i)
-            q[i] = nearest(static_cast<float>((x[i] - low) * per_scale), 0, top);
+            q[i] = nearest((x[i] - low) * per_scale, 0, top);
         const Line line = through(x, q, n);
         if (!(line.scale > 0.0))
             continue;

@@ -10,7 +10,6 @@ namespace lb {
 
 namespace {
 
-constexpr half half_nan = 0x7E00;
 constexpr int weights = 32;
 
 void pack(const std::uint8_t *indices, std::uint8_t *qs) {
@@ -56,7 +55,7 @@ int iq4_xs_scale(const block_iq4_xs &block, int j) {
 
 void encode(const float *x, block_iq4_nl &block) {
     block = {};
-    if (!std::isfinite(largest(x, weights))) {
+    if (!all_finite(x, weights)) {
         block.d = half_nan;
         return;
     }
@@ -72,7 +71,7 @@ void encode(const float *x, block_iq4_nl &block) {
 
 void encode(const float *x, block_iq4_xs &block) {
     block = {};
-    if (!std::isfinite(largest(x, super_block))) {
+    if (!all_finite(x, super_block)) {
         block.d = half_nan;
         return;
     }

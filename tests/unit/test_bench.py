@@ -115,6 +115,29 @@ def setting(tmp_path, program, monkeypatch):
         yield run, arms, results
 
 
+@pytest.fixture
+def instant_trials(monkeypatch):
+    """Trials without a process, for what is about their order alone.
+
+    ``FAKE_BENCH_NS`` sets how long one takes, ``FAKE_BENCH_FAILS_FROM`` the first failing block.
+    """
+
+    def run_trial(program, task, runtime, *, arm, block, position, timeout_seconds):
+        environment = runtime.environment
+        failed = block >= int(environment.get("FAKE_BENCH_FAILS_FROM", "1000"))
+        nanoseconds = int(environment.get("FAKE_BENCH_NS", "1000000"))
+        return make_trial(
+            block=block,
+            position=position,
+            workload=task.workload.name,
+            arm=arm,
+            status="crashed" if failed else "ok",
+            samples_ns=() if failed else (nanoseconds,) * task.repetitions,
+        )
+
+    monkeypatch.setattr("llamabuild.bench.loop.run_trial", run_trial)
+
+
 def until(blocks):
     """Stop after that many blocks that count, as the comparison would."""
 
@@ -125,6 +148,7 @@ def until(blocks):
     return may_stop
 
 
+@pytest.mark.usefixtures("instant_trials")
 def test_every_arm_and_its_copy_run_once_in_every_block(setting):
     run, arms, results = setting
     assert measure(run, arms, results, Watcher(may_stop=until(3)))
@@ -136,26 +160,73 @@ def test_every_arm_and_its_copy_run_once_in_every_block(setting):
 
 
 def test_a_stopped_run_goes_on_in_the_recorded_order(setting, tmp_path):
+    """Blocks that a stop cut short stay stored, do not count, and are made up for."""
     run, arms, results = setting
-    straight = [
-        pair
-        for block in range(4)
-        for pair in block_order(1, block, ["avx2", "native", NOISE_ARM], ["pp64", "tg16"])
-    ]
-    count = 0
+    asked = 0
 
     def stop() -> bool:
-        nonlocal count
-        count += 1
-        return count % 5 == 0
+        nonlocal asked
+        asked += 1
+        return asked in {4, 13, 17}  # in the warm-up, which goes on, then in blocks 1 and 2
 
     finished, rounds = False, 0
     while not finished:
+        run = results.run(run.id)  # as a resume reads it
         finished = measure(run, arms, results, Watcher(may_stop=until(3), stop_requested=stop))
         rounds += 1
-    assert rounds > 3
-    assert [(t.arm, t.workload) for t in results.trials(run.id)] == straight
-    assert len((tmp_path / "calls").read_text().splitlines()) == len(straight)
+    trials = results.trials(run.id)
+    discarded = results.run(run.id).discarded
+    assert [(gone.block, gone.reason) for gone in discarded] == [
+        (1, "interrupted"),
+        (2, "interrupted"),
+    ]
+    assert rounds == 4
+    cut = {gone.block for gone in discarded}
+    assert {t.block for t in trials} == set(range(1 + 3 + len(cut)))
+    for block in range(1 + 3 + len(cut)):
+        order = block_order(1, block, ["avx2", "native", NOISE_ARM], ["pp64", "tg16"])
+        ran = [(t.arm, t.workload) for t in trials if t.block == block]
+        assert ran == order[: len(ran)]
+        assert (len(ran) < len(order)) == (block in cut)
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert len(calls) == len(trials), "no trial lost or doubled"
+
+
+@pytest.mark.usefixtures("instant_trials")
+def test_a_run_stopped_between_blocks_loses_none(setting):
+    run, arms, results = setting
+    stored = results.trials
+    stop = Watcher(may_stop=until(3), stop_requested=lambda: len(stored(run.id)) == 12)
+    assert not measure(run, arms, results, stop)
+    assert measure(run, arms, results, Watcher(may_stop=until(3)))
+    assert results.run(run.id).discarded == ()
+    assert len(results.trials(run.id)) == 4 * 6
+
+
+@pytest.mark.usefixtures("instant_trials")
+def test_many_stops_do_not_use_up_the_blocks(setting):
+    """A block cut short is made up for beyond the spare ones, however many there are."""
+    run, arms, results = setting
+    for trials in (6, *range(7, 15)):  # the warm-up, then one trial of each block
+        stop = Watcher(
+            may_stop=until(3),
+            stop_requested=lambda most=trials: len(results.trials(run.id)) >= most,
+        )
+        assert not measure(results.run(run.id), arms, results, stop)
+    assert measure(results.run(run.id), arms, results, Watcher(may_stop=until(3)))
+    trials = results.trials(run.id)
+    sizes = [sum(t.block == block for t in trials) for block in range(12)]
+    assert sizes == [6, *[1] * 8, 6, 6, 6]
+
+
+@pytest.mark.usefixtures("instant_trials")
+def test_an_arm_that_was_dropped_does_not_make_a_block_look_cut_short(setting):
+    run, arms, results = setting
+    runtimes = {**arms.runtimes, "native": Runtime(environment={"FAKE_BENCH_FAILS_FROM": "0"})}
+    arms = Arms(programs=arms.programs, runtimes=runtimes, model=arms.model)
+    assert measure(run, arms, results, Watcher(may_stop=until(2)))
+    assert measure(run, arms, results, Watcher(may_stop=until(3)))
+    assert results.run(run.id).discarded == ()
 
 
 def test_a_trial_is_stored_before_the_next_one_starts(setting, tmp_path):
@@ -171,9 +242,10 @@ def test_a_trial_is_stored_before_the_next_one_starts(setting, tmp_path):
     assert all(seen)
 
 
+@pytest.mark.usefixtures("instant_trials")
 def test_an_arm_that_always_crashes_is_dropped_and_the_others_go_on(setting):
     run, arms, results = setting
-    runtimes = {**arms.runtimes, "native": Runtime(environment={"FAKE_BENCH": "exit", **LOGGED})}
+    runtimes = {**arms.runtimes, "native": Runtime(environment={"FAKE_BENCH_FAILS_FROM": "0"})}
     arms = Arms(programs=arms.programs, runtimes=runtimes, model=arms.model)
     assert measure(run, arms, results, Watcher(may_stop=until(3)))
     trials = results.trials(run.id)
@@ -182,6 +254,7 @@ def test_an_arm_that_always_crashes_is_dropped_and_the_others_go_on(setting):
     assert len({t.block for t in trials}) == 4
 
 
+@pytest.mark.usefixtures("instant_trials")
 def test_a_disturbed_block_is_discarded_whole_and_made_up_for(setting, monkeypatch):
     run, arms, results = setting
     monkeypatch.setattr(
@@ -193,6 +266,7 @@ def test_a_disturbed_block_is_discarded_whole_and_made_up_for(setting, monkeypat
     assert {t.block for t in results.trials(run.id)} == {0, 1, 2, 3, 4}
 
 
+@pytest.mark.usefixtures("instant_trials")
 def test_a_machine_that_is_never_quiet_does_not_measure_for_ever(setting, monkeypatch):
     run, arms, results = setting
     monkeypatch.setattr("llamabuild.bench.loop.disturbance", lambda trials, cpus: "noise")
@@ -249,6 +323,7 @@ def test_tg_asks_for_no_prompt(program):
     assert (trial.output["n_prompt"], trial.output["n_gen"]) == (0, 16)
 
 
+@pytest.mark.usefixtures("instant_trials")
 def test_each_arm_repeats_until_its_trials_measure_long_enough(setting):
     run, arms, results = setting
     workloads = tuple(
@@ -272,22 +347,17 @@ def test_the_user_s_environment_does_not_reach_a_trial(program, monkeypatch):
     assert one_trial(program).samples_ns == (1_000_000, 1_000_000)
 
 
-def test_an_arm_that_begins_to_fail_is_dropped_too(setting, tmp_path):
+@pytest.mark.usefixtures("instant_trials")
+def test_an_arm_that_begins_to_fail_is_dropped_too(setting):
     run, arms, results = setting
-    crash = tmp_path / "crashes-later"
-    crash.write_text(
-        f"#!{sys.executable} -SE\nimport os, sys\n"
-        f"if len(open({str(tmp_path / 'calls')!r}).readlines()) > 8: sys.exit(1)\n{FAKE.read_text()}"
-    )
-    crash.chmod(0o755)
-    (tmp_path / "calls").touch()
-    arms = Arms(
-        programs={**arms.programs, "native": crash}, runtimes=arms.runtimes, model=arms.model
-    )
+    runtimes = {**arms.runtimes, "native": Runtime(environment={"FAKE_BENCH_FAILS_FROM": "3"})}
+    arms = Arms(programs=arms.programs, runtimes=runtimes, model=arms.model)
     run = msgspec.structs.replace(run, schedule=msgspec.structs.replace(run.schedule, looks=(8,)))
     assert measure(run, arms, results, Watcher(may_stop=until(8)))
-    failed = [t for t in results.trials(run.id) if t.arm == "native" and t.status != "ok"]
-    assert len(failed) == 4, "two for each workload"
+    native = [t for t in results.trials(run.id) if t.arm == "native"]
+    assert [t.block for t in native if t.status != "ok"] == [3, 3, 4, 4], "two for each workload"
+    assert max(t.block for t in native) == 4
+    assert max(t.block for t in results.trials(run.id)) == 8
 
 
 def test_a_thread_count_of_the_variant_s_own_replaces_the_run_s():

@@ -14,9 +14,9 @@ from llamabuild.build.execute import failure_log
 from llamabuild.build.lookup import built_variant
 from llamabuild.build.plan import reproduction
 from llamabuild.errors import BadInput, BuildFailed
-from llamabuild.store.builds import files_folder, load_build
+from llamabuild.store.builds import files_folder, load_build, publish
 from llamabuild.store.paths import cache_dir
-from llamabuild.types.build import Step
+from llamabuild.types.build import Build, Step
 from llamabuild.types.machine import Tool
 from llamabuild.types.variant import Flags, Runtime
 from llamabuild.variants import load_catalogue
@@ -125,6 +125,59 @@ def test_order_puts_what_shares_the_cache_together():
     without = ordered_plans(planned, jobs=2, compiler_cache=False)
     assert {e.compiles for e in without} == {"everything"}
     assert sum(e.seconds for e in without) > sum(e.seconds for e in estimates)
+
+
+def stored(name, *, seconds, hits, jobs=2, created="2026-11-22T12:00:00+00:00", **changes):
+    """Publish a build that took so long."""
+    made = msgspec.structs.replace(plan(name, jobs=jobs), **changes)
+    staged = cache_dir("work", made.build_id, "staged")
+    (staged / "files").mkdir()
+    build = Build(
+        id=made.build_id,
+        plan=made,
+        files=(),
+        seconds=seconds,
+        cpu_seconds=2 * seconds,
+        size_bytes=0,
+        compiled=84,
+        cache_hits=hits,
+        created=created,
+    )
+    publish(build, staged)
+
+
+def estimate(name="native", jobs=2, compiler_cache=True):
+    planned = [(variant(n), plan(n, jobs=jobs)) for n in ("generic", name)]
+    return ordered_plans(planned, jobs=jobs, compiler_cache=compiler_cache)
+
+
+def test_times_come_from_builds_made_here():
+    assert [(e.compiles, e.basis) for e in estimate()] == [
+        ("everything", "table"),
+        ("kernels", "table"),
+    ]
+    stored("native-o3", seconds=300, hits=0)
+    stored("sse42", seconds=50, hits=67)
+    stored("avx512", seconds=30, hits=67)
+    stored("avx512-vnni", seconds=40, hits=67)
+    stored("avx2", seconds=3, hits=84)  # all from the compiler cache: like none that is to come
+    assert [(e.compiles, e.seconds, e.basis) for e in estimate()] == [
+        ("everything", 300, "median of 1 build here"),
+        ("kernels", 40, "median of 3 builds here"),
+    ]
+    assert {(e.seconds, e.basis) for e in estimate(compiler_cache=False)} == {
+        (300, "median of 1 build here")
+    }
+
+
+@pytest.mark.parametrize("other", ["source", "compiler", "jobs"])
+def test_builds_under_other_conditions_say_nothing(tools, other):
+    changes = {"source_digest": "e" * 64} if other == "source" else {}
+    if other == "compiler":
+        tools.compiler = "gcc 13"
+    stored("native-o3", seconds=300, hits=-1, jobs=64 if other == "jobs" else 2, **changes)
+    tools.compiler = "gcc 12"
+    assert {e.basis for e in estimate()} == {"table"}
 
 
 CMAKE_WARNING = """CMake Warning:

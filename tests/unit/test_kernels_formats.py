@@ -1,6 +1,7 @@
 """Formats from Python: the table, what goes in and out, and the gguf package as an oracle."""
 
 import threading
+import tracemalloc
 
 import gguf
 import numpy as np
@@ -70,6 +71,7 @@ def test_activations_are_formats_and_ggmls():
     assert (table["q4_0"], table["q4_1"], table["iq4_xs"]) == ("q8_0", "q8_1", "q8_K")
 
 
+@settings(deadline=None)
 @given(name=st.sampled_from(LEGACY), values=rows)
 def test_simple_encodings_are_those_of_gguf(name, values):
     with np.errstate(all="ignore"):
@@ -77,6 +79,7 @@ def test_simple_encodings_are_those_of_gguf(name, values):
     assert np.array_equal(quantize(name, values), expected)
 
 
+@settings(deadline=None)
 @given(values=arrays(np.float32, 64, elements=st.floats(width=32, allow_nan=False)))
 def test_short_floats_are_those_of_gguf(values):
     with np.errstate(all="ignore"):
@@ -89,7 +92,7 @@ def test_short_floats_are_those_of_gguf(values):
 
 
 @pytest.mark.parametrize("name", IN_GGUF)
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(count=st.integers(1, 3), seed=seeds)
 def test_any_bits_decode_as_in_gguf(name, count, seed):
     size = count * find_format(name).block_bytes * (32 if name in {"f16", "bf16", "f32"} else 1)
@@ -101,6 +104,7 @@ def test_any_bits_decode_as_in_gguf(name, count, seed):
     same_floats(dequantize(name, blocks), expected.reshape(-1).astype(np.float32))
 
 
+@settings(deadline=None)
 @given(values=arrays(np.float32, 256, elements=numbers))
 def test_activation_sums_are_those_of_their_bytes(values):
     q8_1 = quantize("q8_1", values).reshape(8, 36)
@@ -148,6 +152,21 @@ def test_views_read_only_and_unaligned_arrays_are_taken(name):
     floats = np.zeros(4 * 512 + 1, np.uint8)[1:].view(np.float32)
     floats[...] = values[0]
     assert np.array_equal(quantize(name, floats), quantize(name, values[0]))
+
+
+@pytest.mark.parametrize("name", ["q8_0", "f16"])
+def test_contiguous_arrays_are_not_copied(name):
+    values = noise(1 << 20)
+    blocks = quantize(name, values)
+    tracemalloc.start()
+    quantize(name, values)
+    while_quantizing = tracemalloc.get_traced_memory()[1]
+    tracemalloc.reset_peak()
+    dequantize(name, blocks)
+    while_dequantizing = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert blocks.nbytes <= while_quantizing < blocks.nbytes + 100_000
+    assert values.nbytes <= while_dequantizing < values.nbytes + 100_000
 
 
 def test_inputs_stay_as_they_were():

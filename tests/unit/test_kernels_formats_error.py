@@ -48,7 +48,7 @@ def test_more_bits_leave_less_error(kind):
 
 
 @pytest.mark.parametrize("name", GGML)
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), power=st.integers(0, 12))
 def test_a_power_of_two_scales_the_error_and_nothing_else(name, seed, power):
     values = np.random.default_rng(seed).normal(size=256).astype(np.float32)

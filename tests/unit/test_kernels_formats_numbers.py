@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llamabuild.kernels.formats import dequantize, formats, quantize
@@ -61,6 +61,7 @@ def test_random_bits_become_numpys_halves():
     assert np.isnan(to_half(values).view(np.float16)[nan]).all()
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_bf16_is_the_nearer_of_its_neighbours(bits):
     value = np.array([bits], np.uint32).view(np.float32)

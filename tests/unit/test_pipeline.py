@@ -3,11 +3,22 @@
 import os
 import signal
 import sys
+from contextlib import nullcontext
+from types import SimpleNamespace
 
+import click
 import msgspec
 import pytest
 
-from llamabuild.errors import BuildFailed, EnvironmentLacks, Interrupted
+from llamabuild.cli.build import _complain as build_complaint
+from llamabuild.cli.variants import _exit as exit_of_run
+from llamabuild.errors import (
+    BadInput,
+    BuildFailed,
+    EnvironmentLacks,
+    Interrupted,
+    LlamabuildError,
+)
 from llamabuild.interrupts import Interrupts, Terminated, graceful_interrupts
 from llamabuild.pipeline.check import check_all
 from llamabuild.pipeline.choose import choose_arms
@@ -15,6 +26,7 @@ from llamabuild.pipeline.make import Maker
 from llamabuild.pipeline.observer import Observer
 from llamabuild.store.builds import files_folder
 from llamabuild.types.build import Build, Plan
+from llamabuild.types.run import Arm
 from llamabuild.types.variant import Expectation, Runtime
 from llamabuild.variants import load_catalogue, promises
 from tests.runs import CPU, SOURCE, make_run
@@ -115,6 +127,85 @@ def test_one_variant_that_fails_does_not_stop_the_others(catalogue, maker):
     assert made["avx2"].build is not None
     assert made["native"].build is not None
     assert made["avx512"].status == "unsupported"
+
+
+@pytest.mark.parametrize("where", ["make_plan", "execute_plan"])
+def test_a_wrong_variant_file_is_told_from_a_failed_build(catalogue, maker, monkeypatch, where):
+    real = {"make_plan": plan_of, "execute_plan": build_of}[where]
+
+    def refuse(subject, *arguments, **options):
+        if "native" in {getattr(subject, "name", ""), getattr(subject, "variant", "")}:
+            message = "native: this llama.cpp does not know the CMake variable"
+            raise BadInput(message, "did you mean 'GGML_AVX'?")
+        return real(subject, *arguments, **options)
+
+    monkeypatch.setattr(f"llamabuild.pipeline.make.{where}", refuse)
+    _, arms = choose_arms(catalogue, CPU, ("generic", "avx2", "native"), None)
+    made = {arm.name: arm for arm in maker.make_all(arms, Interrupts(), build_missing=True)}
+    assert made["native"].status == "bad variant"
+    assert "did you mean" in made["native"].reason
+    assert made["generic"].status == "build failed"
+    assert made["avx2"].build is not None
+
+
+def made_arms(**statuses):
+    return tuple(Arm(name=n, status=s, reason=f"{n} is wrong") for n, s in statuses.items())
+
+
+@pytest.mark.parametrize(
+    ("statuses", "error"),
+    [
+        ({"avx2": "pending", "mine": "bad variant"}, BadInput),
+        ({"avx2": "build failed", "mine": "bad variant"}, BuildFailed),
+        ({"avx2": "pending", "mine": "unsupported"}, None),
+    ],
+)
+def test_the_worst_failure_sets_the_exit_code(statuses, error):
+    arms = made_arms(**statuses)
+    with pytest.raises(error, match="mine is wrong|could not") if error else nullcontext():
+        build_complaint(arms)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "code"),
+    [
+        ({"avx2": "ready", "mine": "bad variant"}, 2),
+        ({"avx2": "build failed", "mine": "bad variant"}, 4),
+        ({"avx2": "bench failed", "mine": "bad variant"}, 1),
+        ({"avx2": "ready", "mine": "unsupported"}, 0),
+    ],
+)
+def test_the_exit_code_of_a_finished_run(statuses, code):
+    run = make_run(arms=made_arms(**statuses))
+    try:
+        exit_of_run(run, SimpleNamespace(noise=()), ())
+    except click.exceptions.Exit as ended:
+        found = ended.exit_code
+    except LlamabuildError as error:
+        found = error.exit_code
+    else:
+        found = 0
+    assert found == code
+
+
+class Notes(Observer):
+    def __init__(self):
+        self.said = []
+
+    def note(self, message):
+        self.said.append(message)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_lesser_modes_are_named_once(catalogue, maker, monkeypatch, there):
+    prefix = ("setpriv",) if there else ()
+    monkeypatch.setattr("llamabuild.pipeline.make.parent_death_prefix", lambda: prefix)
+    monkeypatch.setattr("shutil.which", lambda name: name if there else None)
+    notes = Notes()
+    _, arms = choose_arms(catalogue, CPU, ("avx2", "native"), None)
+    Maker(SOURCE, 2, notes).make_all(arms, Interrupts(), build_missing=True)
+    said = [line for line in notes.said if "doctor" in line]
+    assert [line.split()[1] for line in said] == ([] if there else ["setpriv", "ccache"])
 
 
 def test_bench_builds_nothing(catalogue, maker):

@@ -1,5 +1,5 @@
-// bf16 weights against bf16 activations: each widened to f32, which is exact, and summed in f32; the
-// reference sums in double, as ggml's generic one does.
+// bf16 weights against bf16 activations: each widened to f32, which is exact, and summed in f32;
+// the reference sums in double, as ggml's generic one does.
 
 #ifndef LB_VEC_DOT_BF16
 #define LB_VEC_DOT_BF16

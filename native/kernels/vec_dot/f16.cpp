@@ -10,7 +10,7 @@
 #include "kernels/vec_dot/register.hpp"
 
 extern "C" void lb_vec_dot_f16_scalar(int n, float *s, std::size_t, const void *vx, std::size_t,
-                                       const void *vy, std::size_t, int) {
+                                      const void *vy, std::size_t, int) {
     const auto *x = static_cast<const lb::half *>(vx);
     const auto *y = static_cast<const lb::half *>(vy);
     double total = 0;
@@ -29,8 +29,8 @@ LB_REGISTER_VEC_DOT(f16)
 using Number = half;
 
 LB_INLINE void accumulate(const Number *x, const Number *y, Floats (&sums)[2]) {
-    sums[0] = fma(load_halves(x), load_halves(y), sums[0]);
-    sums[1] = fma(load_halves(x + lanes), load_halves(y + lanes), sums[1]);
+    sums[0] = fma(load_f16(x), load_f16(y), sums[0]);
+    sums[1] = fma(load_f16(x + lanes), load_f16(y + lanes), sums[1]);
 }
 
 #include "kernels/vec_dot/floats.inc"

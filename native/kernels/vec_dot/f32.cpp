@@ -1,4 +1,5 @@
-// f32 weights against f32 activations, summed in f32; the reference sums in double, as ggml's generic one does.
+// f32 weights against f32 activations, summed in f32; the reference sums in double, as ggml's
+// generic one does.
 
 #ifndef LB_VEC_DOT_F32
 #define LB_VEC_DOT_F32
@@ -9,7 +10,7 @@
 #include "kernels/vec_dot/register.hpp"
 
 extern "C" void lb_vec_dot_f32_scalar(int n, float *s, std::size_t, const void *vx, std::size_t,
-                                       const void *vy, std::size_t, int) {
+                                      const void *vy, std::size_t, int) {
     const auto *x = static_cast<const float *>(vx);
     const auto *y = static_cast<const float *>(vy);
     double total = 0;

@@ -1,8 +1,8 @@
 // q4_0 weights against q8_0 activations: s = sum over blocks of d_w d_a * sum of (q - 8) a.
 //
-// The low nibbles of a block are its first 16 weights, the high ones the others: 16 bytes of each of
-// several blocks stand side by side in a vector, and both halves of a block add up in its lanes. The
-// 8 is subtracted as 8 times the activations.
+// The low nibbles of a block are its first 16 weights, the high ones the others: 16 bytes of each
+// of several blocks stand side by side in a vector, and both halves of a block add up in its lanes.
+// The 8 is subtracted as 8 times the activations.
 
 #ifndef LB_VEC_DOT_Q4_0
 #define LB_VEC_DOT_Q4_0
@@ -21,7 +21,9 @@ extern "C" void lb_vec_dot_q4_0_scalar(int n, float *s, std::size_t, const void 
     for (int b = 0; b < n / 32; ++b) {
         int sum = 0;
         for (int i = 0; i < 16; ++i) {
-            sum += ((x[b].qs[i] & 15) - 8) * y[b].qs[i] + ((x[b].qs[i] >> 4) - 8) * y[b].qs[i + 16];
+            const int low = (x[b].qs[i] & 15) - 8;
+            const int high = (x[b].qs[i] >> 4) - 8;
+            sum += low * y[b].qs[i] + high * y[b].qs[i + 16];
         }
         total += lb::half_to_float(x[b].d) * lb::half_to_float(y[b].d) * static_cast<float>(sum);
     }
@@ -40,23 +42,26 @@ using Activation = block_q8_0;
 
 template <bool together>
 LB_INLINE Eight dots(const Block *const *w, const Activation *const *a, Eight acc) {
-    const Bytes low = splat_byte(15), eight = splat_byte(8);
+    const Bytes low = splat_byte(15);
+    const Bytes eight = splat_byte(8);
     Ints sums[vectors];
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) {
         const Bytes q = sixteens(w, v, offsetof(Block, qs));
-        sums[v] = dot_offset(bit_and(q, low), sixteens(a, v, offsetof(Activation, qs)),
-                             bit_and(shift_right<4>(q), low),
-                             sixteens(a, v, offsetof(Activation, qs) + 16), eight);
+        const Bytes a0 = sixteens(a, v, offsetof(Activation, qs));
+        const Bytes a1 = sixteens(a, v, offsetof(Activation, qs) + 16);
+        const Bytes q0 = bit_and(q, low);
+        const Bytes q1 = bit_and(shift_right<4>(q), low);
+        sums[v] = dot_small(q0, a0, q1, a1, eight);
     }
     const Eight d = multiply(scales<together>(w), scales<together>(a));
-    return fma(d, to_floats(sums_of_offset(sums)), acc);
+    return fma(d, to_floats(sums_of_small(sums)), acc);
 }
 
 #include "kernels/vec_dot/eights.inc"
 
-LB_KERNEL(vec_dot_q4_0)(int n, float *s, std::size_t, const void *vx, std::size_t, const void *vy,
-                        std::size_t, int) {
+LB_KERNEL(vec_dot_q4_0)
+(int n, float *s, std::size_t, const void *vx, std::size_t, const void *vy, std::size_t, int) {
     walk(n, s, vx, vy);
 }
 

@@ -1,5 +1,5 @@
-// q8_0 weights against q8_0 activations: s = sum over blocks of d_w d_a * sum of q a. Weights may be
-// -128, activations may not.
+// q8_0 weights against q8_0 activations: s = sum over blocks of d_w d_a * sum of q a. Weights may
+// be -128, activations may not.
 
 #ifndef LB_VEC_DOT_Q8_0
 #define LB_VEC_DOT_Q8_0

@@ -1,0 +1,114 @@
+"""Samples until their median has settled, within bounded time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, floor, sqrt
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+SETTLED = 0.02
+"""Half of the median's interval over the median."""
+FEWEST, MOST = 7, 400
+SAMPLE_SECONDS = 0.001
+"""Short against a scheduler's time slice, so that another process spoils few samples; long
+against the start of the threads."""
+CALL_SECONDS = 0.1
+"""A call into the extension module can't be interrupted."""
+OVERTIME = 3
+"""Times the allowed seconds after which even fewer than FEWEST samples must do."""
+NORMAL_975 = 1.96
+
+
+class Run(Protocol):
+    """Time ``passes`` passes, ``samples`` times, in seconds each."""
+
+    def __call__(self, passes: int, samples: int, *, warm: bool) -> Sequence[float]:
+        """Return the seconds of each sample."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Samples:
+    """Seconds of one pass, in the order of measuring."""
+
+    seconds: tuple[float, ...]
+    settled: bool
+
+
+def quantile(ordered: Sequence[float], part: float) -> float:
+    """Return a quantile of sorted numbers, interpolated linearly (type 7 of Hyndman and Fan, 1996).
+
+    Raises:
+        ValueError: There are no numbers.
+    """
+    if not ordered:
+        message = "no numbers have no quantile"
+        raise ValueError(message)
+    place = part * (len(ordered) - 1)
+    below, above = ordered[floor(place)], ordered[ceil(place)]
+    return below + (above - below) * (place - floor(place))
+
+
+def median_is_settled(values: Sequence[float]) -> bool:
+    """Tell whether the median is known to SETTLED.
+
+    Half of its distribution-free 95 % interval over the median; the interval's ranks are
+    n/2 ± 1.96 √n/2, the normal approximation of the binomial (Conover, Practical Nonparametric
+    Statistics, section 3.2).
+    """
+    if len(values) < FEWEST:
+        return False
+    ordered = sorted(values)
+    n = len(ordered)
+    reach = NORMAL_975 * sqrt(n) / 2
+    low = ordered[max(0, floor(n / 2 - reach))]
+    high = ordered[min(n - 1, ceil(n / 2 + reach))]
+    return high - low <= 2 * SETTLED * quantile(ordered, 0.5)
+
+
+def collect(
+    run: Run,
+    *,
+    seconds: float,
+    warm: bool,
+    should_stop: Callable[[], bool],
+    clock: Callable[[], float] = monotonic,
+) -> Samples | None:
+    """Return samples; None if it was stopped.
+
+    Stops at the first call of ``run`` after which the median has settled, or after ``seconds``.
+
+    Args:
+        run: Does the work.
+        seconds: How long, at most; exceeded if it takes that to get FEWEST samples.
+        warm: Pass over the memory once before each call.
+        should_stop: Asked between calls.
+        clock: Seconds from any start.
+    """
+    start = clock()
+    passes, sample = _passes(run, warm=warm)
+    batch = max(1, min(20, int(CALL_SECONDS / max(sample, 1e-9))))
+    values: list[float] = []
+    while not should_stop():
+        values += [time / passes for time in run(passes, batch, warm=warm)]
+        settled = median_is_settled(values)
+        spent = clock() - start
+        enough = len(values) >= FEWEST and spent >= seconds
+        if settled or enough or spent >= OVERTIME * seconds or len(values) >= MOST:
+            return Samples(seconds=tuple(values), settled=settled)
+    return None
+
+
+def _passes(run: Run, *, warm: bool) -> tuple[int, float]:
+    """Return how many passes make a sample, and how long it then takes."""
+    passes = 1
+    while True:
+        (sample,) = run(passes, 1, warm=warm)
+        if sample >= SAMPLE_SECONDS / 2:
+            return passes, sample
+        # At most a hundred times more at once: the first sample of all can be far off.
+        passes = min(100 * passes, ceil(passes * SAMPLE_SECONDS / max(sample, 1e-9)))

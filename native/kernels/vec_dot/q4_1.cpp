@@ -1,0 +1,65 @@
+// q4_1 weights against q8_1 activations: s = sum over blocks of d_w d_a * (sum of q a) + m_w s_a,
+// where s_a is d_a times the sum of the block's activations. Nibbles as in q4_0.
+
+#ifndef LB_VEC_DOT_Q4_1
+#define LB_VEC_DOT_Q4_1
+
+#include "formats/blocks.hpp"
+#include "formats/numbers.hpp"
+#include "kernels/references.h"
+#include "kernels/simd/intrinsics.hpp"
+#include "kernels/vec_dot/register.hpp"
+
+extern "C" void lb_vec_dot_q4_1_scalar(int n, float *s, std::size_t, const void *vx, std::size_t,
+                                       const void *vy, std::size_t, int) {
+    const auto *x = static_cast<const lb::block_q4_1 *>(vx);
+    const auto *y = static_cast<const lb::block_q8_1 *>(vy);
+    float total = 0;
+    for (int b = 0; b < n / 32; ++b) {
+        int sum = 0;
+        for (int i = 0; i < 16; ++i) {
+            const int low = x[b].qs[i] & 15;
+            const int high = x[b].qs[i] >> 4;
+            sum += low * y[b].qs[i] + high * y[b].qs[i + 16];
+        }
+        total += lb::half_to_float(x[b].d) * lb::half_to_float(y[b].d) * static_cast<float>(sum) +
+                 lb::half_to_float(x[b].m) * lb::half_to_float(y[b].s);
+    }
+    *s = total;
+}
+
+#define LB_FILE "kernels/vec_dot/q4_1.cpp"
+#include "kernels/simd/each_isa.inc"
+
+LB_REGISTER_VEC_DOT(q4_1)
+
+#else
+
+using Block = block_q4_1;
+using Activation = block_q8_1;
+
+template <bool together>
+LB_INLINE Eight dots(const Block *const *w, const Activation *const *a, Eight acc) {
+    const Bytes low = splat_byte(15);
+    Ints sums[vectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) {
+        const Bytes q = sixteens(w, v, offsetof(Block, qs));
+        const Bytes a0 = sixteens(a, v, offsetof(Activation, qs));
+        const Bytes a1 = sixteens(a, v, offsetof(Activation, qs) + 16);
+        const Bytes q0 = bit_and(q, low);
+        const Bytes q1 = bit_and(shift_right<4>(q), low);
+        sums[v] = dot_small(q0, a0, q1, a1);
+    }
+    const EightPairs d = scales_and_minima<together>(w, a);
+    return fma(d.scales, to_floats(sums_of_small(sums)), add(acc, d.minima));
+}
+
+#include "kernels/vec_dot/eights.inc"
+
+LB_KERNEL(vec_dot_q4_1)
+(int n, float *s, std::size_t, const void *vx, std::size_t, const void *vy, std::size_t, int) {
+    walk(n, s, vx, vy);
+}
+
+#endif

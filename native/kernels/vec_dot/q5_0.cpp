@@ -1,0 +1,66 @@
+// q5_0 weights against q8_0 activations: s = sum over blocks of d_w d_a * sum of (q - 16) a.
+// Nibbles as in q4_0; the fifth bits of all 32 weights lie in one word.
+
+#ifndef LB_VEC_DOT_Q5_0
+#define LB_VEC_DOT_Q5_0
+
+#include "formats/blocks.hpp"
+#include "formats/numbers.hpp"
+#include "kernels/references.h"
+#include "kernels/simd/intrinsics.hpp"
+#include "kernels/vec_dot/register.hpp"
+
+extern "C" void lb_vec_dot_q5_0_scalar(int n, float *s, std::size_t, const void *vx, std::size_t,
+                                       const void *vy, std::size_t, int) {
+    const auto *x = static_cast<const lb::block_q5_0 *>(vx);
+    const auto *y = static_cast<const lb::block_q8_0 *>(vy);
+    float total = 0;
+    for (int b = 0; b < n / 32; ++b) {
+        int sum = 0;
+        for (int i = 0; i < 16; ++i) {
+            const int low = ((x[b].qs[i] & 15) | ((x[b].qh[i / 8] >> i % 8 & 1) << 4)) - 16;
+            const int high = ((x[b].qs[i] >> 4) | ((x[b].qh[2 + i / 8] >> i % 8 & 1) << 4)) - 16;
+            sum += low * y[b].qs[i] + high * y[b].qs[i + 16];
+        }
+        total += lb::half_to_float(x[b].d) * lb::half_to_float(y[b].d) * static_cast<float>(sum);
+    }
+    *s = total;
+}
+
+#define LB_FILE "kernels/vec_dot/q5_0.cpp"
+#include "kernels/simd/each_isa.inc"
+
+LB_REGISTER_VEC_DOT(q5_0)
+
+#else
+
+using Block = block_q5_0;
+using Activation = block_q8_0;
+
+template <bool together>
+LB_INLINE Eight dots(const Block *const *w, const Activation *const *a, Eight acc) {
+    const Bytes low = splat_byte(15);
+    const Bytes sixteen = splat_byte(16);
+    const auto fifth = fifths<together>(w, offsetof(Block, qh));
+    Ints sums[vectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) {
+        const Bytes q = sixteens(w, v, offsetof(Block, qs));
+        const Bytes a0 = sixteens(a, v, offsetof(Activation, qs));
+        const Bytes a1 = sixteens(a, v, offsetof(Activation, qs) + 16);
+        const Bytes q0 = add_fifth(bit_and(q, low), fifth, v, 0);
+        const Bytes q1 = add_fifth(bit_and(shift_right<4>(q), low), fifth, v, 1);
+        sums[v] = dot_small(q0, a0, q1, a1, sixteen);
+    }
+    const Eight d = multiply(scales<together>(w), scales<together>(a));
+    return fma(d, to_floats(sums_of_small(sums)), acc);
+}
+
+#include "kernels/vec_dot/eights.inc"
+
+LB_KERNEL(vec_dot_q5_0)
+(int n, float *s, std::size_t, const void *vx, std::size_t, const void *vy, std::size_t, int) {
+    walk(n, s, vx, vy);
+}
+
+#endif
