@@ -76,14 +76,15 @@ std::size_t Runner::alignment(const lb_format &format) const {
 }
 
 float *Runner::output(std::size_t count) {
-    output_.fill(untouched);
-    return reinterpret_cast<float *>(
-        output_.place(count * sizeof(float), aligned_ ? alignof(float) : 1, random_));
+    const std::size_t bytes = count * sizeof(float);
+    std::uint8_t *s = output_.place(bytes, aligned_ ? alignof(float) : 1, random_);
+    output_.fill(untouched, s, s + bytes);
+    return reinterpret_cast<float *>(s);
 }
 
 void Runner::check_outside(const float *begin, const float *end, Outcome &outcome) {
-    if (!output_.is_filled_outside(untouched, reinterpret_cast<const std::uint8_t *>(begin),
-                                   reinterpret_cast<const std::uint8_t *>(end)))
+    if (!output_.is_filled_around(untouched, reinterpret_cast<const std::uint8_t *>(begin),
+                                  reinterpret_cast<const std::uint8_t *>(end)))
         outcome.note("it wrote outside of its results");
 }
 
@@ -167,13 +168,13 @@ void Runner::round_trip(const lb_packing &packing, const Problem &problem, Outco
         say(outcome, problem, 0, rows);
         const std::uint8_t *packed = pack(packing, problem, rows);
         const std::size_t bytes = at_row(problem, rows);
-        weights_.fill(untouched);
         std::uint8_t *back = weights_.place(bytes, alignment(*problem.format), random_);
+        weights_.fill(untouched, back, back + bytes);
         packing.unpack(problem.n, rows, packed, back);
         ++outcome.results;
         if (std::memcmp(back, problem.weights.data(), bytes) != 0)
             outcome.note("unpacked rows differ from those that were packed");
-        if (!weights_.is_filled_outside(untouched, back, back + bytes))
+        if (!weights_.is_filled_around(untouched, back, back + bytes))
             outcome.note("unpack wrote outside of the rows");
     }
 }
