@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, floor, sqrt
+from math import ceil, floor, inf, sqrt
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,6 +19,7 @@ SAMPLE_SECONDS = 0.001
 """Short against a scheduler's time slice, so that another process spoils few samples; long
 against the start of the threads."""
 TRIES = 4
+MOST_PASSES = 10**9
 CALL_SECONDS = 0.1
 """A call into the extension module can't be interrupted."""
 OVERTIME = 3
@@ -135,9 +136,22 @@ def _passes(run: Run, *, warm: bool) -> tuple[int, float]:
     """Return how many passes make a sample, and how long it then takes."""
     passes = 1
     while True:
-        # The fastest of a few: one that was interrupted would make all others far too short.
-        sample = min(time for time, _ in run(passes, TRIES, warm=warm))
-        if sample >= SAMPLE_SECONDS / 2:
+        sample = _shortest(run, passes, warm=warm)
+        if sample >= SAMPLE_SECONDS / 2 or passes >= MOST_PASSES:
             return passes, sample
         # At most a hundred times more at once: the first sample of all can be far off.
         passes = min(100 * passes, ceil(passes * SAMPLE_SECONDS / max(sample, 1e-9)))
+
+
+def _shortest(run: Run, passes: int, *, warm: bool) -> float:
+    """Return the seconds of a sample, the shortest of a few where the first was disturbed.
+
+    One that was interrupted would make all that follow far too short.
+    """
+    shortest = inf
+    for _ in range(TRIES):
+        ((seconds, undisturbed),) = run(passes, 1, warm=warm)
+        shortest = min(shortest, seconds)
+        if undisturbed or shortest < SAMPLE_SECONDS / 2:
+            break
+    return shortest

@@ -65,13 +65,13 @@ def test_steady_samples_stop_after_one_call():
 
 
 def test_a_pass_too_short_to_time_is_repeated():
-    machine = Machine([0.0, 1e-9, 1e-9])
+    machine = Machine([0.0, *[1e-9] * 400])
     machine.collect()
     assert machine.calls[-1][0] > 10_000
 
 
 def test_an_interruption_at_the_start_does_not_make_samples_too_short():
-    machine = Machine([8e-3, *[1e-6] * 400])
+    machine = Machine([8e-3, 9e-3, *[1e-6] * 400], disturbed=lambda n: n < 2)
     machine.collect()
     assert machine.calls[-1][0] > 100
 
