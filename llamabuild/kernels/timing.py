@@ -46,30 +46,10 @@ Sampler = Callable[[], float]
 """Takes one sample: wall seconds of one pass over all weights."""
 
 
-class MatMul(Data, frozen=True, kw_only=True):
-    """A whole MUL_MAT as llama.cpp runs it on its own threads, activations converted meanwhile."""
-
-    format: str
-    by: str
-    """``ggml:VARIANT``."""
-    library: str
-    """Path of the libggml-cpu."""
-    repack: bool
-    """Weights in the repack buffer; otherwise in the default one, where ggml takes the tiled
-    matmul or tinyBLAS if it has one for the format."""
-    shape: str = "gemm"
-    panel_rows: int = 0
-
-    @property
-    def symbol(self) -> str:
-        """What stands in the place of a function's name."""
-        return "ggml_mul_mat (repacked)" if self.repack else "ggml_mul_mat"
-
-
 class Job(Data, frozen=True, kw_only=True):
     """One thing to time."""
 
-    kernel: Implementation | ggml.GgmlFunction | MatMul
+    kernel: Implementation | ggml.GgmlFunction | ggml.MatMul
     length: int
     """Weights in a row."""
     rows: int
@@ -113,8 +93,9 @@ def time_jobs(
 ) -> dict[Job, tuple[float, ...]]:
     """Return the samples of each job, one for each round, in ns for 256 weights and one column.
 
-    Jobs of the same weights share them in memory. Before each sample a job runs once unmeasured,
-    which brings its weights back to the cache they fit in.
+    Jobs of the same weights share them in memory. Every job runs before the first round, so that
+    one that can't is known then, and once unmeasured before each sample, which brings its weights
+    back to the cache they fit in.
 
     Args:
         jobs: All different.
@@ -153,11 +134,13 @@ def _prepare(
     samplers = {}
     for job in jobs:
         try:
-            samplers[job] = (
+            sampler = (
                 _matmul_sampler(job, job.kernel, stack)
-                if isinstance(job.kernel, MatMul)
+                if isinstance(job.kernel, ggml.MatMul)
                 else _kernel_sampler(job, job.kernel, placed)
             )
+            sampler()
+            samplers[job] = sampler
         except (EnvironmentLacks, ValueError) as error:
             if on_failure is None:
                 raise
@@ -236,7 +219,7 @@ def _values(rows: int, length: int, *, seed: int) -> NDArray[np.float32]:
     return np.random.default_rng(seed).standard_normal((rows, length), np.float32)
 
 
-def _matmul_sampler(job: Job, kernel: MatMul, stack: ExitStack) -> Sampler:
+def _matmul_sampler(job: Job, kernel: ggml.MatMul, stack: ExitStack) -> Sampler:
     rows = job.rows * job.threads
     graph = stack.enter_context(
         Graph(
