@@ -86,26 +86,6 @@ class GgmlFunction(Kernel, frozen=True, kw_only=True):
     """``ROWSxBYTES``; empty for vec_dot."""
 
 
-class MatMul(Data, frozen=True, kw_only=True):
-    """A whole MUL_MAT as llama.cpp runs it on its own threads, activations converted meanwhile."""
-
-    format: str
-    by: str
-    """``ggml:VARIANT``."""
-    library: str
-    """Path of the libggml-cpu."""
-    repack: bool
-    """Weights in the repack buffer; otherwise in the default one, where ggml takes the tiled
-    matmul or tinyBLAS if it has one for the format."""
-    shape: str = "gemm"
-    panel_rows: int = 0
-
-    @property
-    def symbol(self) -> str:
-        """What stands in the place of a function's name."""
-        return "ggml_mul_mat (repacked)" if self.repack else "ggml_mul_mat"
-
-
 class Missing(Data, frozen=True, kw_only=True):
     """A kernel that a library doesn't have."""
 
@@ -188,24 +168,6 @@ def functions(
                 )
             )
     return tuple(have), tuple(lack)
-
-
-def products(path: Path, variant: str, name: str) -> tuple[MatMul, ...]:
-    """Return the ways in which llama.cpp multiplies many columns with this library.
-
-    Args:
-        path: The libggml-cpu.
-        variant: Whose it is.
-        name: Weight format.
-
-    Raises:
-        BadInput: No weight format has that name.
-        EnvironmentLacks: The library can't be used; says why.
-    """
-    ways = (False, True) if layout_of(load(path), name) else (False,)
-    return tuple(
-        MatMul(format=name, by=_by(variant), library=str(path), repack=repack) for repack in ways
-    )
 
 
 def layout_of(library: Library, name: str) -> Layout | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import psutil
 
 from llamabuild.errors import EnvironmentLacks
 from llamabuild.machine.extension import load_extension
@@ -39,6 +40,8 @@ PATTERN_ROWS = 64
 SETTLE_SECONDS = 0.01
 """After a MUL_MAT: OpenMP's threads spin for some milliseconds before they sleep, and would take
 the CPU from the next job."""
+MEMORY_SHARE = 0.8
+"""Of the memory available now, for the weights of one job."""
 DATA_SEED = 1
 """Of weights and activations; no kernel's time depends on ordinary values."""
 
@@ -46,10 +49,30 @@ Sampler = Callable[[], float]
 """Takes one sample: wall seconds of one pass over all weights."""
 
 
+class MatMul(Data, frozen=True, kw_only=True):
+    """A whole MUL_MAT as llama.cpp runs it on its own threads, activations converted meanwhile."""
+
+    format: str
+    by: str
+    """``ggml:VARIANT``."""
+    library: str
+    """Path of the libggml-cpu."""
+    repack: bool
+    """Weights in the repack buffer; otherwise in the default one, where ggml takes the tiled
+    matmul or tinyBLAS if it has one for the format."""
+    shape: str = "gemm"
+    panel_rows: int = 0
+
+    @property
+    def symbol(self) -> str:
+        """What stands in the place of a function's name."""
+        return "ggml_mul_mat (repacked)" if self.repack else "ggml_mul_mat"
+
+
 class Job(Data, frozen=True, kw_only=True):
     """One thing to time."""
 
-    kernel: Implementation | ggml.GgmlFunction | ggml.MatMul
+    kernel: Implementation | ggml.GgmlFunction | MatMul
     length: int
     """Weights in a row."""
     rows: int
@@ -136,7 +159,7 @@ def _prepare(
         try:
             sampler = (
                 _matmul_sampler(job, job.kernel, stack)
-                if isinstance(job.kernel, ggml.MatMul)
+                if isinstance(job.kernel, MatMul)
                 else _kernel_sampler(job, job.kernel, placed)
             )
             sampler()
@@ -191,17 +214,23 @@ def _place(job: Job, kernel: Implementation | ggml.GgmlFunction) -> PlacedWeight
     else:
         pattern = run.pack(kernel.format, kernel.panel_rows, rows)
     size = whole * row_bytes(kernel.format, job.length)
+    # The system would rather end this process than refuse memory that it doesn't have.
+    if size * job.threads > MEMORY_SHARE * psutil.virtual_memory().available:
+        raise _no_memory(size * job.threads)
     try:
         weights: PlacedWeights = load_extension().PlacedWeights(
             pattern, size, list(job.cpus), job.huge_pages
         )
     except MemoryError:
-        message = f"no memory for {size * job.threads >> 20} MiB of weights"
-        raise EnvironmentLacks(message, "time fewer rows") from None
+        raise _no_memory(size * job.threads) from None
     except OSError as error:
         message = f"cannot time on the CPUs {', '.join(map(str, job.cpus))} ({error.strerror})"
         raise EnvironmentLacks(message, "take CPUs that this process may use") from error
     return weights
+
+
+def _no_memory(size: int) -> EnvironmentLacks:
+    return EnvironmentLacks(f"no memory for {size >> 20} MiB of weights", "time fewer rows")
 
 
 def _weights(name: str, rows: int, length: int) -> NDArray[np.uint8]:
@@ -219,7 +248,7 @@ def _values(rows: int, length: int, *, seed: int) -> NDArray[np.float32]:
     return np.random.default_rng(seed).standard_normal((rows, length), np.float32)
 
 
-def _matmul_sampler(job: Job, kernel: ggml.MatMul, stack: ExitStack) -> Sampler:
+def _matmul_sampler(job: Job, kernel: MatMul, stack: ExitStack) -> Sampler:
     rows = job.rows * job.threads
     graph = stack.enter_context(
         Graph(

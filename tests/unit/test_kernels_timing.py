@@ -135,6 +135,10 @@ def test_weights_need_bytes_and_memory(monkeypatch):
     monkeypatch.setattr(timing, "load_extension", lambda: SimpleNamespace(PlacedWeights=full))
     with pytest.raises(EnvironmentLacks, match="no memory for 9 MiB of weights: time fewer rows"):
         time_jobs([job(rows=1 << 16)], 1, seed=1)
+    few = SimpleNamespace(available=1 << 23)
+    monkeypatch.setattr(timing.psutil, "virtual_memory", lambda: few)
+    with pytest.raises(EnvironmentLacks, match="no memory for 9 MiB"):
+        time_jobs([job(rows=1 << 16)], 1, seed=1)
 
 
 def test_the_unit_is_ns_for_256_weights_of_all_threads_and_one_column():
