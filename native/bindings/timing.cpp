@@ -132,7 +132,7 @@ struct Pass {
 // Wall seconds that all threads together took for so many passes each.
 class Stopwatch {
 public:
-    Stopwatch(int threads) : barrier_(threads), begin_(threads), end_(threads) {}
+    explicit Stopwatch(int threads) : barrier_(threads), begin_(threads), end_(threads) {}
 
     template <typename Work> double time(int thread, long passes, const Work &work) {
         barrier_.wait();
@@ -153,6 +153,17 @@ private:
     std::vector<double> begin_, end_;
 };
 
+// As many passes as fill a sample; longer and longer runs until one is long enough to tell.
+template <typename Work>
+long passes_of(int thread, Stopwatch &watch, const Work &work, double min_seconds) {
+    for (long passes = 1;; passes *= 4) {
+        const double took = watch.time(thread, passes, work);
+        if (took >= min_seconds / 4 || passes > (1L << 40))
+            return std::max(
+                1L, static_cast<long>(std::ceil(passes * min_seconds / std::max(took, 1e-9))));
+    }
+}
+
 std::vector<double> samples_of(const Pass &pass, const PlacedWeights &weights, double min_seconds,
                                int samples) {
     const int threads = static_cast<int>(weights.cpus().size());
@@ -166,18 +177,10 @@ std::vector<double> samples_of(const Pass &pass, const PlacedWeights &weights, d
         auto *s = reinterpret_cast<float *>(outputs[thread]->data());
         std::memset(s, 0, floats * sizeof(float));
         const auto work = [&] { pass(weights.of(thread), s); };
-        // Warm up, until a run is long enough to tell how many passes make a sample.
-        watch.time(thread, 1, work);
+        // The first pass warms up; one that is long enough by itself is a sample's length, too.
         long passes = 1;
-        for (;;) {
-            const double took = watch.time(thread, passes, work);
-            if (took >= min_seconds / 4 || passes > (1L << 40)) {
-                const double wanted = std::ceil(passes * min_seconds / std::max(took, 1e-9));
-                passes = std::max(1L, static_cast<long>(wanted));
-                break;
-            }
-            passes *= 4;
-        }
+        if (watch.time(thread, 1, work) < min_seconds)
+            passes = passes_of(thread, watch, work, min_seconds);
         for (double &sample : seconds) {
             const double took = watch.time(thread, passes, work) / passes;
             if (thread == 0)
