@@ -190,6 +190,6 @@ def test_wrong_runs_are_refused():
         _native.probe_clock(CPU, 100, 1)
 
 
-def test_memory_that_the_kernel_refuses_is_an_os_error():
-    with pytest.raises(OSError, match="mmap"):
+def test_memory_that_there_is_not_is_a_memory_error():
+    with pytest.raises(MemoryError, match="mmap"):
         _native.ProbeTeam(cpus=[CPU], size_bytes=1 << 60, pages="4K")
