@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 READ_SIZE = 1 << 16
 GRACE_SECONDS = 2.0
+PROBE_SECONDS = 10.0
 KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "USER")  # ccache hashes LANG: not it
 
 
@@ -58,10 +59,26 @@ class Finished:
 
 
 @cache
-def _parent_death_prefix() -> tuple[str, ...]:
-    """Prefix that lets the kernel end the child when we are killed outright (util-linux)."""
+def parent_death_prefix() -> tuple[str, ...]:
+    """Return what lets the kernel end a child when we are killed outright; empty if nothing does.
+
+    util-linux has it from 2.33 on; other programs of that name may not.
+    """
     path = shutil.which("setpriv")
-    return (path, "--pdeathsig", "TERM", "--") if path else ()
+    if path is None:
+        return ()
+    prefix = (path, "--pdeathsig", "TERM", "--")
+    try:
+        tried = subprocess.run(
+            (*prefix, path, "--version"),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PROBE_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    return prefix if tried.returncode == 0 else ()
 
 
 def tool_path(name: str, remedy: str) -> str:
@@ -150,7 +167,7 @@ def started(
     Raises:
         EnvironmentLacks: The program cannot be started.
     """
-    command = (*_parent_death_prefix(), *(os.fspath(a) for a in argv))
+    command = (*parent_death_prefix(), *(os.fspath(a) for a in argv))
     try:
         child = subprocess.Popen(
             command,

@@ -1,5 +1,6 @@
 """What every test starts from: folders of its own, plain output."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -19,6 +20,16 @@ def plain_and_stateless(tmp_path_factory):
         if "LLAMABUILD_STATE" not in os.environ:
             patch.setenv("LLAMABUILD_STATE", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_forced_garbage_collection():
+    """Statsmodels collects garbage on every call: 50 ms and more beside all that tests load."""
+    gc.freeze()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gc, "collect", lambda *_: 0)
+        yield
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from llamabuild.compare import compare_run, may_stop
+from llamabuild.compare import compare_run
 from llamabuild.types.comparison import BASELINE as BASELINE_VERDICT
 from llamabuild.types.comparison import EQUIVALENT, FASTER, SLOWER
 from llamabuild.types.inputs import Model, Source
@@ -207,11 +207,15 @@ def until(trials: Sequence[Trial], blocks: int) -> list[Trial]:
 
 
 def outcome(run: Run, trials: Sequence[Trial]) -> ComparisonSet:
-    """The comparison at which the run ended: at the first look that decides everything."""
+    """The comparison at which the run ended: at the first look that decides everything.
+
+    The rule of ``may_stop``, without its own comparison: thousands of runs are simulated.
+    """
     for look in run.schedule.looks:
         seen = until(trials, run.schedule.warmup_blocks + look)
-        if may_stop(run, seen):
-            return compare_run(run, seen)
+        result = compare_run(run, seen)
+        if result.decided or look == run.schedule.looks[-1]:
+            return result
     raise AssertionError("the last look ends a run")
 
 

@@ -3,13 +3,14 @@
 from .equivalence import Setting, check_equivalence, write_reference
 from .loop import Arms, Watcher, measure
 from .schedule import standard_schedule
-from .workloads import choose_workloads
+from .workloads import check_workloads, choose_workloads
 
 __all__ = [
     "Arms",
     "Setting",
     "Watcher",
     "check_equivalence",
+    "check_workloads",
     "choose_workloads",
     "measure",
     "standard_schedule",

@@ -23,10 +23,13 @@ from llamabuild.process import run
 from llamabuild.store.paths import cache_dir
 from llamabuild.types.run import Equivalence
 
+from .arguments import perplexity_arguments
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable
 
     from llamabuild.process import Finished
+    from llamabuild.types.variant import Runtime
 
 TEXT = Path(__file__).with_name("equivalence.txt")
 NUMBER = r"\s*:\s*(-?[\d.]+|-?nan|-?inf)"
@@ -63,25 +66,24 @@ class Setting:
     reference: Path
     """The baseline's log-probabilities, 16 bits each."""
     threads: int
+    """Of a variant that asks for no other count."""
 
 
-def write_reference(program: Path, environment: Mapping[str, str], setting: Setting) -> None:
+def write_reference(program: Path, runtime: Runtime, setting: Setting) -> None:
     """Let the baseline write its log-probabilities.
 
     Raises:
         BuildFailed: The baseline itself cannot do it; nothing can be compared then.
     """
-    finished = _perplexity(program, environment, setting)
+    finished = _perplexity(program, runtime, setting)
     if not finished.ok or not setting.reference.is_file():
         message = f"the baseline cannot compute reference output: {finished.failure()}"
         raise BuildFailed(message, "try another --baseline or --model")
 
 
-def check_equivalence(
-    program: Path, environment: Mapping[str, str], setting: Setting
-) -> Equivalence:
+def check_equivalence(program: Path, runtime: Runtime, setting: Setting) -> Equivalence:
     """Compare a variant's output with the reference; never raises for a broken variant."""
-    finished = _perplexity(program, environment, setting, "--kl-divergence")
+    finished = _perplexity(program, runtime, setting, "--kl-divergence")
     if not finished.ok:
         return Equivalence(verdict="different", reason=finished.failure())
     return judge(finished.stdout + finished.stderr, facts().chunks * facts().context // 2)
@@ -114,6 +116,21 @@ def judge(text: str, tokens: int) -> Equivalence:
     )
 
 
+def with_unchecked(equivalence: Equivalence, runtimes: Iterable[Runtime]) -> Equivalence:
+    """Add to the reason which arguments the comparison had to do without."""
+    left_out = dict.fromkeys(
+        argument
+        for runtime in runtimes
+        for argument in perplexity_arguments(runtime.bench).untranslated
+    )
+    if not left_out:
+        return equivalence
+    reason = f"compared without what llama-perplexity is not known to take: {', '.join(left_out)}"
+    return msgspec.structs.replace(
+        equivalence, reason="; ".join(filter(None, [equivalence.reason, reason]))
+    )
+
+
 def remembered(key: str) -> Equivalence | None:
     """Return the verdict that was reached earlier for the same two builds, model and text."""
     try:
@@ -139,10 +156,16 @@ def memory_key(
     baseline: str,
     model_sha256: str,
     threads: int,
-    environments: Sequence[Mapping[str, str]],
+    runtimes: Iterable[Runtime],
 ) -> str:
-    """Return the key of a verdict: everything that the output depends on."""
-    variables = [sorted(environment.items()) for environment in environments]
+    """Return the key of a verdict: everything that the output depends on.
+
+    ``runtimes`` are the baseline's and the variant's.
+    """
+    variables = [
+        (sorted(runtime.environment.items()), perplexity_arguments(runtime.bench).arguments)
+        for runtime in runtimes
+    ]
     settings = (threads, variables, facts(), TEXT.read_text("utf-8"))
     parts = (build, baseline, model_sha256, *map(repr, settings))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
@@ -152,15 +175,21 @@ def _memory(key: str) -> Path:
     return cache_dir("equivalence") / f"{key}.json"
 
 
-def _perplexity(
-    program: Path, environment: Mapping[str, str], setting: Setting, *more: str
-) -> Finished:
+def _perplexity(program: Path, runtime: Runtime, setting: Setting, *more: str) -> Finished:
+    argv = [str(program), *_arguments(runtime, setting), *more]
+    limit = facts().timeout_seconds
+    return run(argv, environment=runtime.environment, closed=True, timeout_seconds=limit)
+
+
+def _arguments(runtime: Runtime, setting: Setting) -> list[str]:
+    """A thread count or batch size of the variant's own replaces what all others get."""
+    own = perplexity_arguments(runtime.bench).arguments
     context = str(facts().context)
-    argv = [
-        str(program),
-        *("-m", str(setting.model), "-f", str(TEXT), "-t", str(setting.threads)),
-        *("-c", context, "-b", context, "--chunks", str(facts().chunks)),
+    common = {"--threads": str(setting.threads), "--batch-size": context}
+    return [
+        *("-m", str(setting.model), "-f", str(TEXT)),
+        *(word for name, value in common.items() if name not in own for word in (name, value)),
+        *("-c", context, "--chunks", str(facts().chunks)),
         *("--kl-divergence-base", str(setting.reference)),
-        *more,
+        *own,
     ]
-    return run(argv, environment=environment, closed=True, timeout_seconds=facts().timeout_seconds)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 from statistics import median
 from typing import TYPE_CHECKING
 
-from llamabuild.types.run import NOISE_ARM, DiscardedBlock
+from llamabuild.types.run import INTERRUPTED_BLOCK, NOISE_ARM, DiscardedBlock
 
 from .llama_bench import Task
 from .noise import disturbance
@@ -54,11 +55,16 @@ class Watcher:
 def measure(run: Run, arms: Arms, results: Results, watcher: Watcher) -> bool:
     """Run blocks until the watcher may stop; True when it is complete, False when stopped.
 
-    Goes on where the store's trials of this run end: same seed, same order.
+    Goes on after the last block of which the store has trials: same seed, same order. If that
+    block is not complete, it is left as it is and does not count: its pairs would lie as far
+    apart in time as the run lay still.
     """
     loop = _Loop(run, arms, results, watcher)
+    loop.discard_cut_short()
     planned = run.schedule.warmup_blocks + run.schedule.looks[-1]
-    for block in range(planned + int(SPARE_BLOCKS * planned)):
+    for block in count():
+        if block >= planned + int(SPARE_BLOCKS * planned) + len(loop.cut_short()):
+            break
         if not loop.run_block(block):
             return False
         if block >= run.schedule.warmup_blocks:
@@ -83,14 +89,37 @@ class _Loop:
         self.discarded = list(run.discarded)
         self.done = {(t.block, t.arm, t.workload) for t in self.trials}
 
+    def discard_cut_short(self) -> None:
+        """Discard the newest stored block if it is not complete; a warm-up block may go on."""
+        newest = max((trial.block for trial in self.trials), default=0)
+        if newest < self.run.schedule.warmup_blocks or newest in self.cut_short():
+            return
+        if any(self.outstanding(newest, *cell) for cell in self.order(newest)):
+            self.discard(newest, INTERRUPTED_BLOCK)
+
+    def cut_short(self) -> frozenset[int]:
+        """Return the blocks that a stop left incomplete."""
+        return frozenset(g.block for g in self.discarded if g.reason == INTERRUPTED_BLOCK)
+
+    def order(self, block: int) -> list[tuple[str, str]]:
+        """Return arms and workloads of a block in their order."""
+        workloads = [workload.name for workload in self.run.workloads]
+        return block_order(
+            self.run.schedule.seed, block, [*self.arms.programs, NOISE_ARM], workloads
+        )
+
+    def outstanding(self, block: int, arm: str, workload: str) -> bool:
+        """Whether a trial is still to be run."""
+        return (block, arm, workload) not in self.done and not self.dropped(arm, workload)
+
     def run_block(self, block: int) -> bool:
         """Run what is missing of a block; False when asked to stop."""
+        if block in self.cut_short():
+            return True
         workloads = {workload.name: workload for workload in self.run.workloads}
-        order = block_order(
-            self.run.schedule.seed, block, [*self.arms.programs, NOISE_ARM], list(workloads)
-        )
+        order = self.order(block)
         for position, (arm, workload) in enumerate(order):
-            if (block, arm, workload) in self.done or self.dropped(arm, workload):
+            if not self.outstanding(block, arm, workload):
                 continue
             if self.watcher.stop_requested():
                 return False
@@ -136,9 +165,13 @@ class _Loop:
         trials = [trial for trial in self.trials if trial.block == block]
         reason = disturbance(trials, self.run.machine.cpu.logical_cpus)
         if reason:
-            gone = DiscardedBlock(block=block, reason=reason)
-            self.results.discard_block(self.run.id, gone)
-            self.discarded.append(gone)
+            self.discard(block, reason)
+
+    def discard(self, block: int, reason: str) -> None:
+        """Leave a block out of the comparison, in the store as well; its trials stay."""
+        gone = DiscardedBlock(block=block, reason=reason)
+        self.results.discard_block(self.run.id, gone)
+        self.discarded.append(gone)
 
     def dropped(self, arm: str, workload: str) -> bool:
         """An arm that failed several times in a row is not asked for ever."""

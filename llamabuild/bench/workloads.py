@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from llamabuild.types.inputs import Model
 
-NAMED = re.compile(r"([a-z]+)(\d*)")
+NAMED = re.compile(r"([a-z]+)([0-9]{0,9})")
 
 
 class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,20 +51,31 @@ def facts() -> Facts:
     return msgspec.toml.decode(data, type=Facts)
 
 
+def check_workloads(names: Sequence[str]) -> None:
+    """Refuse names that no model could make right; needs nothing but the names.
+
+    Raises:
+        BadInput: An unknown kind, or no tokens.
+    """
+    for name in names:
+        _parsed(name)
+
+
 def choose_workloads(model: Model, names: Sequence[str] = ()) -> tuple[Workload, ...]:
     """Return the named workloads, by default one of each kind, in sizes that suit the model.
 
     ``pp`` means the model's own size; ``pp512`` means 512 tokens.
 
     Raises:
-        BadInput: An unknown kind, or more tokens than the model's context holds.
+        BadInput: As :func:`check_workloads`, or more tokens than the model's context holds.
     """
     size = next(s for s in facts().sizes if model.parameters <= s.parameters_up_to)
     chosen = [_workload(name, size, model) for name in names or facts().kinds]
     return tuple({workload.name: workload for workload in chosen}.values())
 
 
-def _workload(name: str, size: Size, model: Model) -> Workload:
+def _parsed(name: str) -> tuple[str, int | None]:
+    """Kind and number of tokens, None where the model decides."""
     match = NAMED.fullmatch(name)
     kind = match[1] if match else name
     if match is None or kind not in facts().kinds:
@@ -72,8 +83,18 @@ def _workload(name: str, size: Size, model: Model) -> Workload:
         message = f"unknown workload '{name}'"
         remedy = did_you_mean(kind, known) or f"known: {', '.join(known)}, with or without a size"
         raise BadInput(message, remedy)
-    tokens = int(match[2]) if match[2] else size.tokens[kind]
-    if not 0 < tokens <= model.context_length:
+    if not match[2]:
+        return kind, None
+    if int(match[2]) == 0:
+        message = f"workload '{name}' has no tokens"
+        raise BadInput(message, f"write it like {kind} or {kind}64")
+    return kind, int(match[2])
+
+
+def _workload(name: str, size: Size, model: Model) -> Workload:
+    kind, wanted = _parsed(name)
+    tokens = wanted or size.tokens[kind]
+    if tokens > model.context_length:
         message = f"workload '{name}': {tokens} tokens, the model's context is"
         msg = f"{message} {model.context_length}"
         raise BadInput(msg)

@@ -17,6 +17,7 @@ from llamabuild.process import run
 from llamabuild.store.builds import LOG, build_folder, collect, load_build, publish
 from llamabuild.store.locks import named_lock
 from llamabuild.store.paths import cache_dir, state_dir
+from llamabuild.store.usage import mark_used
 from llamabuild.types.build import Build
 
 from .diagnosis import compiler_complaint, unused_variables
@@ -58,6 +59,7 @@ def execute_plan(
     """
     with named_lock(f"build-{plan.build_id}", on_wait):
         if (build := load_build(plan.build_id, full=True)) is not None:
+            mark_used(build_folder(plan.build_id))
             return build, True
         _check_space()
         # Whoever left something here under this id was killed: we hold its lock.

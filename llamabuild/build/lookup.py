@@ -1,48 +1,66 @@
-"""Find what was built under a variant's name."""
+"""Find the build of a variant: what its plan would make now, if the store has it."""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llamabuild.errors import BadInput
+from llamabuild.errors import BadInput, did_you_mean
 from llamabuild.machine.cpu import detect_cpu
+from llamabuild.source import resolve_source
 from llamabuild.source.pins import load_pins
-from llamabuild.store.builds import files_folder, published_builds
+from llamabuild.store.builds import files_folder, load_build, published_builds
 from llamabuild.variants import load_catalogue, promises
 
+from .plan import make_plan
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llamabuild.types.build import Build
-    from llamabuild.types.variant import Expectation
+    from llamabuild.types.variant import Expectation, Variant
 
 KERNEL_LIBRARY = "libggml-cpu*"
 
 
-def newest_build(name: str) -> Build:
-    """Return the newest intact build of a variant.
+def built_variant(
+    name: str,
+    *,
+    source: str | None = None,
+    variants_dirs: tuple[Path, ...] | None = None,
+    on_progress: Callable[[str], None] | None = None,
+) -> tuple[tuple[Path, ...], tuple[Expectation, ...]]:
+    """Return the binaries of a variant's build that matter, and what it promises here.
 
     Raises:
-        BadInput: The store has none.
+        BadInput: There is no such variant, or the store does not have its build.
+        EnvironmentLacks: The source or a tool that the build's id depends on is missing.
     """
-    builds = [b for _, b in published_builds() if b is not None and b.plan.variant == name]
-    if not builds:
-        message = f"'{name}' is neither a file nor a variant that was built"
-        raise BadInput(message, f"'python -m llamabuild build {name}' builds a variant")
-    return max(builds, key=lambda build: build.created)
-
-
-def built_variant(name: str) -> tuple[tuple[Path, ...], tuple[Expectation, ...]]:
-    """Return the binaries of a variant's newest build that matter, and what it promises here.
-
-    Raises:
-        BadInput: There is no such build.
-    """
-    build = newest_build(name)
-    catalogue = load_catalogue(load_pins().default)
-    known = name in catalogue.files
-    expectations = promises(catalogue.get(name).expect, detect_cpu()) if known else ()
+    catalogue = load_catalogue(source or load_pins().default, variants_dirs)
+    if name not in catalogue.files:
+        message = f"'{name}' is neither a file nor a variant"
+        raise BadInput(message, did_you_mean(name, catalogue.files) or "'list' shows the variants")
+    variant = catalogue.get(name)
+    build = _stored(variant, on_progress)
+    if build is None:
+        options = [f"--source={source}"] if source else []
+        options += [f"--variants-dir={folder}" for folder in variants_dirs or ()]
+        command = shlex.join(["python", "-m", "llamabuild", "build", name, *options])
+        message = f"the variant '{name}' is not built as it now is"
+        raise BadInput(message, f"'{command}' builds it")
+    expectations = promises(variant.expect, detect_cpu())
     patterns = tuple({KERNEL_LIBRARY, *(e.binary for e in expectations)})
     return binaries(build, patterns), expectations
+
+
+def _stored(variant: Variant, on_progress: Callable[[str], None] | None) -> Build | None:
+    if next(published_builds(), None) is None:  # nothing to find: no reason to fetch the source
+        return None
+    tree = resolve_source(variant.source, on_progress=on_progress)
+    # Neither the number of jobs nor the compiler cache is part of the id.
+    plan = make_plan(variant, tree, jobs=1, compiler_cache=False)
+    return load_build(plan.build_id)
 
 
 def binaries(build: Build, patterns: tuple[str, ...]) -> tuple[Path, ...]:

@@ -8,8 +8,8 @@ from llamabuild.store.builds import load_build
 from llamabuild.types.base import Data
 from llamabuild.types.build import Plan
 
+from .experience import EVERYTHING, KERNELS, NOTHING, Duration, Experience
 from .plan import cmake_variables
-from .switches import switches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,8 @@ class BuildEstimate(Data, frozen=True, kw_only=True):
     """Expected wall time; 0 when the build is in the store."""
     compiles: str
     """``nothing``, ``kernels`` (one library) or ``everything``."""
+    basis: str
+    """Where ``seconds`` comes from: builds made here, or a table."""
 
 
 def ordered_plans(
@@ -40,24 +42,27 @@ def ordered_plans(
 ) -> tuple[BuildEstimate, ...]:
     """Return plans in building order: those that share all but the kernels stand together.
 
-    Times come from a table of CPU seconds divided by the number of jobs; the estimate is rough.
+    Times come from the store's builds of the same source by the same compilers, else from a
+    table of CPU seconds divided by the number of jobs; the estimate is rough.
     """
     groups: dict[str, list[tuple[Variant, Plan]]] = {}
     for variant, plan in planned:
         groups.setdefault(_shared_part(variant, plan), []).append((variant, plan))
+    experience = Experience()
     estimates = []
     for group in groups.values():
         warm = any(load_build(plan.build_id) is not None for _, plan in group)
         for _, plan in group:
             if load_build(plan.build_id) is not None:
-                compiles, cpu_seconds = "nothing", 0.0
-            elif warm and compiler_cache:
-                compiles, cpu_seconds = "kernels", switches().estimate.kernels_cpu_seconds
+                compiles, expected = NOTHING, Duration(seconds=0.0, basis="in the store")
             else:
-                compiles, cpu_seconds = "everything", switches().estimate.everything_cpu_seconds
+                compiles = KERNELS if warm and compiler_cache else EVERYTHING
+                expected = experience.duration(compiles, plan, jobs=jobs)
             warm = True
             estimates.append(
-                BuildEstimate(plan=plan, seconds=cpu_seconds / jobs, compiles=compiles)
+                BuildEstimate(
+                    plan=plan, seconds=expected.seconds, compiles=compiles, basis=expected.basis
+                )
             )
     return tuple(estimates)
 

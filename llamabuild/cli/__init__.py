@@ -21,7 +21,7 @@ COMMANDS = {
     "plan": ("build:plan", "Show what would be built, and how long it would take."),
     "build": ("build:build", "Build variants and stop there."),
     "bench": ("variants:bench", "Measure variants that are already built."),
-    "cache": ("cache:cache", "List, verify or clean the builds in the cache."),
+    "cache": ("cache:cache", "List, verify or clean builds, sources, models and ccache."),
 }
 
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from llamabuild.errors import BuildFailed
+from llamabuild.errors import BadInput, BuildFailed
 
 from . import options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from llamabuild.pipeline import Request
@@ -60,10 +61,18 @@ def build(
             ("variant", "build", "seconds", "CPU seconds", "compiled", "MB", "status"),
             [tuple(str(value) for value in row.values()) for row in rows],
         )
+    _complain(arms)
+
+
+def _complain(arms: Sequence[Arm]) -> None:
+    """Raise what a script must know: a failed build before a variant file that is wrong."""
     failed = [arm.name for arm in arms if arm.status == "build failed"]
+    wrong = [arm.reason for arm in arms if arm.status == "bad variant"]
     if failed:
         message = f"{len(failed)} of {len(arms)} variants could not be built: {', '.join(failed)}"
         raise BuildFailed(message)
+    if wrong:
+        raise BadInput("; ".join(wrong))
 
 
 def print_plan(request: Request, *, as_json: bool) -> None:
@@ -84,13 +93,14 @@ def print_plan(request: Request, *, as_json: bool) -> None:
         click.echo(msgspec.json.format(msgspec.json.encode(document)).decode())
         return
     print_table(
-        ("variant", "build id", "compiles", "about"),
+        ("variant", "build id", "compiles", "about", "by"),
         [
             (
                 e.plan.variant,
                 e.plan.build_id,
                 e.compiles,
-                f"{e.seconds:.0f} s" if e.seconds else "in the store",
+                f"{e.seconds:.0f} s" if e.seconds else "",
+                e.basis,
             )
             for e in estimates
         ],

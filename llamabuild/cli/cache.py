@@ -1,9 +1,9 @@
-"""``cache``: what was built and kept."""
+"""``cache``: what was built, fetched and made, and kept."""
 
 from __future__ import annotations
 
-import shutil
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -12,40 +12,62 @@ from llamabuild.errors import GateFailed
 
 from . import options
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from llamabuild.store.kept import Kept
+
+KINDS = ("builds", "sources", "models", "ccache")
+
 
 @click.group("cache")
 def cache() -> None:
-    """List, verify or clean the builds in the cache."""
+    """List, verify or clean builds, sources, models and the compiler cache."""
 
 
 @cache.command("list")
 @options.as_json
-def list_builds(*, as_json: bool) -> None:
-    """List all builds in the store."""
+def list_kept(*, as_json: bool) -> None:
+    """List all builds, and what else is kept, with sizes."""
     from llamabuild.store.builds import published_builds  # noqa: PLC0415
+    from llamabuild.store.kept import FOLDERS, kept  # noqa: PLC0415
     from llamabuild.store.paths import cache_dir  # noqa: PLC0415
 
     from .tables import print_table  # noqa: PLC0415
 
     builds = [(build_id, build) for build_id, build in published_builds()]
+    entries = {kind: list(kept(kind)) for kind in FOLDERS}
+    size = {kind: sum(entry.size_bytes for entry in own) for kind, own in entries.items()}
     if as_json:
         document = {
             "folder": str(cache_dir()),
             "builds": [b for _, b in builds if b],
             "damaged": [build_id for build_id, b in builds if b is None],
+            **{kind: own for kind, own in entries.items() if kind != "builds"},
+            "bytes": size,
         }
         click.echo(msgspec.json.format(msgspec.json.encode(document)).decode())
         return
     print_table(
         ("build", "variant", "made", "seconds", "MB"),
         [
-            (i, b.plan.variant, b.created, f"{b.seconds:.0f}", f"{b.size_bytes / 1e6:.1f}")
+            (i, b.plan.variant, b.created, f"{b.seconds:.0f}", _megabytes(b.size_bytes))
             if b
             else (i, "damaged: will be built again", "", "", "")
             for i, b in builds
         ],
     )
-    click.echo(f"in {cache_dir()}")
+    print_table(
+        ("kind", "entry", "last used", "MB"),
+        [
+            (kind, entry.name, f"{entry.used:%Y-%m-%d}", _megabytes(entry.size_bytes))
+            for kind in ("sources", "models", "ccache", "left-overs")
+            for entry in entries[kind]
+        ],
+    )
+    for kind, of_kind in size.items():
+        click.echo(f"{kind}: {_megabytes(of_kind)} MB")
+    click.echo(f"{_megabytes(sum(size.values()))} MB in {cache_dir()}")
 
 
 @cache.command("verify")
@@ -62,35 +84,86 @@ def verify() -> None:
 
 
 @cache.command("gc")
-@click.option("--days", type=click.IntRange(0), default=30, show_default=True, help="Keep younger.")
+@click.option("--builds", is_flag=True, help="Builds; the default when nothing is named.")
+@click.option("--sources", is_flag=True, help="Unpacked trees and fetched git repositories.")
+@click.option("--models", is_flag=True, help="Models that were fetched or made.")
+@click.option("--ccache", is_flag=True, help="What the compiler cache has not used for so long.")
+@click.option("--all", "everything", is_flag=True, help="All four kinds.")
+@click.option(
+    "--older-than",
+    "--days",
+    "days",
+    type=click.IntRange(0),
+    default=30,
+    show_default=True,
+    metavar="DAYS",
+    help="Keep what was used within this many days; 0 keeps nothing.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would go, remove nothing.")
-def gc(*, days: int, dry_run: bool) -> None:
-    """Remove damaged builds, builds older than some days, and what killed processes left."""
-    from llamabuild.store.locks import measurement_lock  # noqa: PLC0415
+def gc(*, everything: bool, days: int, dry_run: bool, **named: bool) -> None:
+    """Remove what was not used for some days, damaged builds, and what killed processes left.
 
-    with measurement_lock():  # what is being measured is in use
-        _clean(days, dry_run=dry_run)
+    All of it can be built, fetched or made again. Nothing is removed while a build or a
+    measurement runs.
+    """
+    from llamabuild.store.locks import cache_alone, measurement_lock  # noqa: PLC0415
+
+    kinds = tuple(kind for kind in KINDS if everything or named[kind]) or ("builds",)
+    with measurement_lock(), cache_alone():  # what is being measured or built is in use
+        freed = sum(_clean(kind, days, dry_run=dry_run) for kind in (*kinds, "left-overs"))
+    click.echo(f"{_megabytes(freed)} MB {'would be freed' if dry_run else 'freed'}")
+    if rest := [kind for kind in KINDS if kind not in kinds]:
+        click.echo(f"not looked at: {', '.join(rest)}; '--all' takes them too", err=True)
 
 
-def _clean(days: int, *, dry_run: bool) -> None:
-    from llamabuild.store.builds import discard, load_build, published_builds  # noqa: PLC0415
-    from llamabuild.store.locks import named_lock  # noqa: PLC0415
-    from llamabuild.store.paths import cache_dir  # noqa: PLC0415
+def _clean(kind: str, days: int, *, dry_run: bool) -> int:
+    """Remove what is to go of one kind; the bytes that it took."""
+    from llamabuild.store.kept import LOCKS, remove  # noqa: PLC0415
+    from llamabuild.store.locks import free_locks  # noqa: PLC0415
 
     before = datetime.now(UTC) - timedelta(days=days)
-    for build_id, _ in list(published_builds()):
-        build = load_build(build_id, full=True)
-        if build is not None and datetime.fromisoformat(build.created) > before:
-            continue
-        click.echo(f"{build_id}: {f'made {build.created}' if build else 'damaged'}")
-        if not dry_run:
-            with named_lock(f"build-{build_id}"):
-                discard(build_id)
-    # A day is longer than any build; what is older belongs to no living process.
-    left_over = datetime.now(UTC) - timedelta(days=1)
-    for part in ("scratch", "work"):
-        for folder in cache_dir(part).iterdir():
-            if datetime.fromtimestamp(folder.stat().st_mtime, UTC) < left_over:
-                click.echo(f"{part}/{folder.name}: left over")
-                if not dry_run:
-                    shutil.rmtree(folder, ignore_errors=True)
+    freed = 0
+    with free_locks(LOCKS[kind]) as free:
+        if not free:
+            click.echo(f"{kind}: in use by another process, left alone", err=True)
+            return 0
+        for entry, reason in _doomed(kind, before):
+            click.echo(f"{entry.name}: {reason}, {_megabytes(entry.size_bytes)} MB")
+            freed += entry.size_bytes
+            if not dry_run:
+                remove(entry)
+        if kind == "ccache":
+            freed += _evict(before, dry_run=dry_run)
+    return freed
+
+
+def _doomed(kind: str, before: datetime) -> Iterator[tuple[Kept, str]]:
+    """Yield what is to be removed as a whole, and why."""
+    from llamabuild.store.builds import load_build  # noqa: PLC0415
+    from llamabuild.store.kept import OLD_LEFT_OVER, kept  # noqa: PLC0415
+
+    for entry in list(kept(kind)):
+        if kind == "left-overs":
+            if entry.used < datetime.now(UTC) - OLD_LEFT_OVER:
+                yield entry, "left over"
+        elif entry.used <= before:
+            yield entry, f"last used {entry.used:%Y-%m-%d}"
+        elif kind == "builds" and load_build(entry.path.name, full=True) is None:
+            yield entry, "damaged"
+
+
+def _evict(before: datetime, *, dry_run: bool) -> int:
+    """Let ccache drop single files of compiler caches that are still in use."""
+    from llamabuild.store.kept import evict, kept, stale_bytes  # noqa: PLC0415
+
+    freed = 0
+    for entry in kept("ccache"):
+        stale = stale_bytes(entry, before) if entry.used > before else 0
+        if stale and (dry_run or evict(entry, before)):
+            click.echo(f"{entry.name}: compiled files not used since, {_megabytes(stale)} MB")
+            freed += stale
+    return freed
+
+
+def _megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.1f}"

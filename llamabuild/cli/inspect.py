@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ import click
 
 from llamabuild import inspect
 from llamabuild.errors import GateFailed
+
+from . import options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +33,19 @@ if TYPE_CHECKING:
 @click.option(
     "--forbid", default="", metavar="G,..", help="Fail if one of these ISA groups is there."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object to stdout.")
-def command(target: str, function: str | None, require: str, forbid: str, *, as_json: bool) -> None:
+@options.source
+@options.variants_dir
+@options.as_json
+def command(
+    *,
+    target: str,
+    function: str | None,
+    require: str,
+    forbid: str,
+    source: str | None,
+    variants_dirs: tuple[Path, ...],
+    as_json: bool,
+) -> None:
     """Show which SIMD machine code uses, function by function.
 
     PATH is an ELF executable, library, object, an archive or a wheel; VARIANT one that is built,
@@ -42,8 +56,16 @@ def command(target: str, function: str | None, require: str, forbid: str, *, as_
     if not _is_there(paths[0]):
         from llamabuild.build.lookup import built_variant  # noqa: PLC0415
 
-        paths, own = built_variant(target)
+        paths, own = built_variant(
+            target,
+            source=source,
+            variants_dirs=options.folders(variants_dirs),
+            on_progress=partial(click.echo, err=True),
+        )
         expectations = (*own, *asked)
+    elif source or variants_dirs:
+        message = f"--source and --variants-dir are for a variant; {target} is a file"
+        raise click.UsageError(message)
     inspections = [inspection for path in paths for inspection in inspect.inspect_file(path)]
     results = inspect.check_expectations(inspections, expectations)
     if as_json:
@@ -52,9 +74,10 @@ def command(target: str, function: str | None, require: str, forbid: str, *, as_
         from llamabuild.inspect.summary import summary  # noqa: PLC0415
 
         click.echo("\n".join(summary(inspections, results, function)))
-    failures = [result.reason for result in results if not result.passed]
-    if failures:
-        raise GateFailed("; ".join(failures))
+    failed = sum(not result.passed for result in results)
+    if failed:  # the reasons are part of what was printed
+        message = f"{target}: {failed} of {len(results)} expectations failed"
+        raise GateFailed(message)
 
 
 def _is_there(path: Path) -> bool:

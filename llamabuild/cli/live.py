@@ -13,7 +13,7 @@ from rich.text import Text
 
 from llamabuild.pipeline.observer import Observer
 
-from .live_table import ratio_table
+from .live_table import ratio_line, ratio_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,9 +51,11 @@ class Narrator(Observer):
         self._remaining_seconds = 0.0
         self._estimate_seconds = 0.0
         self._table: RenderableType = Text("")
-        self._blocks_seconds: list[float] = []
         self._looks: tuple[int, ...] = ()
-        self._warmup = 0
+        self._counted = 0
+        self._measured_blocks = 0
+        self._measured_seconds = 0.0
+        self._trials_of_block = 0
 
     def note(self, message: str) -> None:
         """Print a line that stays."""
@@ -66,7 +68,11 @@ class Narrator(Observer):
         self._remaining_seconds = sum(e.seconds for e in todo)
         if todo:
             about = clock(self._remaining_seconds)
-            self.note(f"{len(todo)} of {len(estimates)} variants to build, about {about}")
+            table = sum(e.basis == "table" for e in todo)
+            basis = "by earlier builds here" if not table else "by a table, not by builds here"
+            if 0 < table < len(todo):
+                basis = f"by earlier builds here, {table} of them by a table"
+            self.note(f"{len(todo)} of {len(estimates)} variants to build, about {about} ({basis})")
 
     def build_started(self, number: int, total: int, estimate: BuildEstimate) -> None:
         """Show which build this is."""
@@ -118,7 +124,7 @@ class Narrator(Observer):
     def measuring(self, run: Run, stored: int) -> None:
         """Say how the measurement is laid out."""
         self._started = time.monotonic()
-        self._looks, self._warmup = run.schedule.looks, run.schedule.warmup_blocks
+        self._looks = run.schedule.looks
         names = ", ".join(w.name for w in run.workloads)
         looks = " or ".join(str(look) for look in run.schedule.looks)
         more = f", {stored} trials are stored already" if stored else ""
@@ -129,6 +135,7 @@ class Narrator(Observer):
 
     def trial(self, trial: Trial, number: int, total: int) -> None:
         """Show the progress inside the block."""
+        self._trials_of_block += 1
         if trial.status != "ok":
             self.note(f"{trial.arm} {trial.workload}: {trial.status}: {trial.error}")
         self._show(
@@ -137,13 +144,21 @@ class Narrator(Observer):
         )
 
     def block(self, comparisons: ComparisonSet, block: int, discarded: str) -> None:
-        """Show ratios and intervals as they stand."""
-        self._blocks_seconds.append(time.monotonic())
+        """Show ratios and intervals as they stand; off a terminal in one line a block."""
+        measured, self._trials_of_block = self._trials_of_block > 0, 0
+        self._counted = comparisons.blocks
+        if measured:
+            self._measured_blocks += 1
+            self._measured_seconds = time.monotonic() - self._started
         if discarded:
             self.note(f"block {block + 1} does not count: {discarded}")
         self._table = ratio_table(comparisons)
-        if self._live is None and comparisons.blocks:
-            self._show(f"{comparisons.blocks} blocks counted{self._eta()}")
+        if self._live is not None:
+            self._show(f"block {block + 1} is complete{self._eta()}")
+        # A resumed run passes through its stored blocks again: they were told before.
+        elif comparisons.blocks and measured:
+            so_far = ratio_line(comparisons)
+            self.note(f"block {block + 1}, {self._counted} counted{self._eta()}: {so_far}")
 
     def stopping(self) -> None:
         """Confirm the first Ctrl-C."""
@@ -155,11 +170,10 @@ class Narrator(Observer):
 
     def _eta(self) -> str:
         """Time until the next look, from the blocks so far."""
-        done = len(self._blocks_seconds)
-        if not done:
+        if not self._measured_blocks:
             return ""
-        each = (self._blocks_seconds[-1] - self._started) / done
-        ahead = [look + self._warmup - done for look in self._looks]
+        each = self._measured_seconds / self._measured_blocks
+        ahead = [look - self._counted for look in self._looks]
         left = next((n for n in ahead if n > 0), 0)
         return f", about {clock(each * left)} to the next look" if left else ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from llamabuild.types.comparison import BASELINE, FASTER, NOT_MEASURED, SLOWER
@@ -32,18 +33,28 @@ def ratio_table(comparisons: ComparisonSet) -> Table:
             comparison = found[workload]
             style = STYLES.get(comparison.verdict, "")
             cells.append("" if comparison.median is None else f"{comparison.median:.1f}")
-            text = ratio_text(comparison)
+            text = escape(ratio_text(comparison))
             cells.append(f"[{style}]{text}[/]" if style else text)
         table.add_row(*cells)
     return table
 
 
+def ratio_line(comparisons: ComparisonSet) -> str:
+    """Return one line with the ratios of all arms, for logs."""
+    arms: dict[str, list[str]] = {}
+    for comparison in comparisons.comparisons:
+        if comparison.verdict != BASELINE:
+            result = f"{comparison.workload} {ratio_text(comparison)}"
+            arms.setdefault(comparison.arm, []).append(result)
+    return "; ".join(f"{arm}: {', '.join(results)}" for arm, results in arms.items())
+
+
 def ratio_text(comparison: Comparison) -> str:
-    """Format ratio and interval; the bracket is escaped for rich."""
+    """Format ratio and interval."""
     if comparison.ratio is None:
         return comparison.verdict
     if comparison.verdict == BASELINE:
         return "1 (baseline)"
     if comparison.low is None or comparison.high is None:
         return f"{comparison.ratio:.3f} (too few blocks)"
-    return f"{comparison.ratio:.3f} \\[{comparison.low:.3f}, {comparison.high:.3f}]"
+    return f"{comparison.ratio:.3f} [{comparison.low:.3f}, {comparison.high:.3f}]"

@@ -6,8 +6,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from llamabuild.errors import BuildFailed, EnvironmentLacks, GateFailed, Inconclusive
+from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks, GateFailed, Inconclusive
 
 from . import options
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from llamabuild.report.document import Document
     from llamabuild.types.run import Run
 
+WITH_RESUME = frozenset({"resume", "output", "as_json"})
+"""Options that concern the report; everything else belongs to the run, which is begun already."""
 ABSENT = ("unsupported", "not built")
 
 
@@ -30,6 +33,7 @@ def variants(*, dry_run: bool, output: Path, as_json: bool, **wishes: Any) -> No
     Without names, all variants that this machine can run take part. Every variant is built
     once; a second call builds nothing. The report is written to a folder.
     """
+    _refuse_with_resume(click.get_current_context())
     request = _request(build_missing=True, **wishes)
     if dry_run:
         from .build import print_plan  # noqa: PLC0415
@@ -43,14 +47,36 @@ def variants(*, dry_run: bool, output: Path, as_json: bool, **wishes: Any) -> No
 @options.measuring
 def bench(*, output: Path, as_json: bool, **wishes: Any) -> None:  # noqa: ANN401
     """Measure variants that are already built; others become rows that say so."""
+    _refuse_with_resume(click.get_current_context())
     _run(_request(build_missing=False, **wishes), output, as_json=as_json)
+
+
+def _refuse_with_resume(context: click.Context) -> None:
+    """What a resumed run would not heed is an error, not silence."""
+    if context.params["resume"] is None:
+        return
+    ignored = [
+        "VARIANT" if isinstance(parameter, click.Argument) else parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name and parameter.name not in WITH_RESUME
+        if _was_given(context, parameter.name)
+    ]
+    if ignored:
+        message = f"{', '.join(ignored)} cannot be used with --resume"
+        msg = f"{message}: the run goes on as it was begun"
+        raise click.UsageError(msg)
+
+
+def _was_given(context: click.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is ParameterSource.COMMANDLINE and context.params[name] != ()
 
 
 def _request(*, workloads: str | None, variants_dirs: tuple[Path, ...], **rest: Any) -> Request:  # noqa: ANN401
     from llamabuild.pipeline import Request  # noqa: PLC0415
 
     return Request(
-        workloads=tuple(name for name in (workloads or "").split(",") if name),
+        workloads=() if workloads is None else tuple(map(str.strip, workloads.split(","))),
         variants_dirs=options.folders(variants_dirs),
         command=("python", "-m", "llamabuild", *sys.argv[1:]),
         **rest,
@@ -87,6 +113,8 @@ def _exit(run: Run, document: Document, asked: tuple[str, ...]) -> None:
     failed = any(arm.status == "bench failed" or (arm.reason and arm.build) for arm in run.arms)
     if broken or failed:
         raise click.exceptions.Exit(GateFailed.exit_code)
+    if wrong := [arm for arm in run.arms if arm.status == "bad variant"]:
+        raise BadInput("; ".join(arm.reason for arm in wrong))
     noisy = [item.workload for item in document.noise if not item.usable]
     if noisy:
         message = f"the copy of the baseline differs from the baseline on {', '.join(noisy)}"

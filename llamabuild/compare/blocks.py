@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING
 
-from llamabuild.types.run import NOISE_ARM
+from llamabuild.types.run import INTERRUPTED_BLOCK, NOISE_ARM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -56,11 +56,12 @@ def _complete(run: Run, cells: dict[int, set[Cell]], newest: int) -> bool:
     """Whether nothing is outstanding in the newest block; earlier ones are complete by order.
 
     What is outstanding follows from the block before it, so that an arm that the run gave up
-    does not keep every later block open.
+    does not keep every later block open; one that a stop cut short says nothing about that.
     """
+    cut_short = {gone.block for gone in run.discarded if gone.reason == INTERRUPTED_BLOCK}
     arms = {arm.name for arm in run.arms if arm.status == "ready"} | {NOISE_ARM}
     expected: AbstractSet[Cell] = {(arm, load.name) for arm in arms for load in run.workloads}
-    before = [block for block in cells if block < newest]
+    before = [block for block in cells if block < newest and block not in cut_short]
     if before:
         expected &= cells[max(before)]
     return expected <= cells[newest]

@@ -15,6 +15,7 @@ import msgspec
 from llamabuild.errors import BadInput
 from llamabuild.source.digest import file_sha256
 from llamabuild.store.paths import cache_dir
+from llamabuild.store.usage import mark_used
 from llamabuild.types.base import Data
 
 from .metadata import GgufMetadata, read_metadata
@@ -51,6 +52,7 @@ def known_file(path: Path, on_progress: Progress) -> KnownFile:
     Raises:
         BadInput: It cannot be read, or is no usable GGUF file.
     """
+    mark_used(path)
     before = unchanged(path)
     if before:
         return before

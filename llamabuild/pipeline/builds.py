@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from llamabuild.interrupts import graceful_interrupts
 from llamabuild.machine.detect import detect_machine
 from llamabuild.source import resolve_source
+from llamabuild.store.locks import cache_in_use
 from llamabuild.variants import load_catalogue
 
 from .choose import choose_arms
-from .inputs import default_source
+from .inputs import check_request, default_source
 from .make import Maker
 
 if TYPE_CHECKING:
@@ -33,8 +34,12 @@ def plan_variants(
 
 def build_variants(request: Request, observer: Observer) -> tuple[Arm, ...]:
     """Build the named variants, by default all that this machine can run."""
-    maker, arms = _prepared(request, observer)
-    with graceful_interrupts(observer.stopping) as interrupts:
+    waiting = "waiting until the cache is cleaned"
+    with (
+        cache_in_use(lambda: observer.note(waiting)),
+        graceful_interrupts(observer.stopping) as interrupts,
+    ):
+        maker, arms = _prepared(request, observer)
         return maker.make_all(arms, interrupts, build_missing=True)
 
 
@@ -43,5 +48,6 @@ def _prepared(request: Request, observer: Observer) -> tuple[Maker, tuple[Arm, .
     catalogue = load_catalogue(default_source(request.source), request.variants_dirs)
     baseline, arms = choose_arms(catalogue, machine.cpu, request.names, request.baseline)
     wanted = tuple(arm for arm in arms if not request.names or arm.name in request.names)
+    check_request(request)
     source = resolve_source(catalogue.get(baseline).source, on_progress=observer.note)
     return Maker(source, machine.usable_threads, observer), wanted

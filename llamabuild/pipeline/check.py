@@ -13,6 +13,7 @@ from llamabuild.bench.equivalence import (
     memory_key,
     remember,
     remembered,
+    with_unchecked,
     write_reference,
 )
 from llamabuild.store.builds import files_folder
@@ -65,25 +66,21 @@ def _check(arm: Arm, baseline: Arm, model: Model, setting: Setting) -> Equivalen
     assert arm.variant is not None
     assert baseline.build is not None
     assert baseline.variant is not None
+    theirs, own = baseline.variant.runtime, arm.variant.runtime
     if arm.name == baseline.name:
-        return Equivalence(verdict="baseline", mean_kl_divergence=0.0, top_token_agreement=1.0)
+        same = Equivalence(verdict="baseline", mean_kl_divergence=0.0, top_token_agreement=1.0)
+        return with_unchecked(same, [own])
     key = memory_key(
         build=arm.build.id,
         baseline=baseline.build.id,
         model_sha256=model.sha256,
         threads=setting.threads,
-        environments=[baseline.variant.runtime.environment, arm.variant.runtime.environment],
+        runtimes=[theirs, own],
     )
-    if (known := remembered(key)) is not None:
-        return known
-    if not setting.reference.exists():
-        write_reference(
-            files_folder(baseline.build.id) / PROGRAM,
-            baseline.variant.runtime.environment,
-            setting,
-        )
-    found = check_equivalence(
-        files_folder(arm.build.id) / PROGRAM, arm.variant.runtime.environment, setting
-    )
-    remember(key, found)
-    return found
+    found = remembered(key)
+    if found is None:
+        if not setting.reference.exists():
+            write_reference(files_folder(baseline.build.id) / PROGRAM, theirs, setting)
+        found = check_equivalence(files_folder(arm.build.id) / PROGRAM, own, setting)
+        remember(key, found)
+    return with_unchecked(found, [theirs, own])

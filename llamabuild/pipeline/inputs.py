@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llamabuild.bench import check_workloads
 from llamabuild.build import execute_plan
 from llamabuild.errors import BuildFailed, EnvironmentLacks
 from llamabuild.machine.tools import find_tool
 from llamabuild.model import resolve_model
+from llamabuild.model.spec import parse_model
 from llamabuild.process import run
 from llamabuild.source.pins import load_pins
 from llamabuild.store.builds import files_folder
@@ -20,9 +22,20 @@ if TYPE_CHECKING:
 
     from .make import Maker
     from .observer import Observer
+    from .request import Request
 
 TOOLS = ("cc", "c++", "ld", "cmake", "ninja", "objdump", "ccache")
 QUANTIZE = "llama-quantize"
+
+
+def check_request(request: Request) -> None:
+    """Refuse names that are wrong in themselves, before anything is fetched or built.
+
+    Raises:
+        BadInput: The model's name or a workload's.
+    """
+    parse_model(request.model)
+    check_workloads(request.workloads)
 
 
 def default_source(spec: str | None) -> str:

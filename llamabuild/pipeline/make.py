@@ -10,11 +10,13 @@ import msgspec
 
 from llamabuild.build import execute_plan, make_plan, ordered_plans
 from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks
+from llamabuild.process import parent_death_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from llamabuild.build import BuildEstimate
+    from llamabuild.errors import LlamabuildError
     from llamabuild.interrupts import Interrupts
     from llamabuild.types.build import Plan
     from llamabuild.types.inputs import Source
@@ -52,10 +54,12 @@ class Maker:
         Raises:
             Interrupted: Someone asked to stop; finished builds are in the store.
         """
+        for note in self._lesser_modes():
+            self._observer.note(note)
         by_name = {arm.name: arm for arm in arms}
         for arm in arms:
-            if arm.status == "pending" and arm.variant and (why := self._cannot_plan(arm.variant)):
-                by_name[arm.name] = _with(arm, status="build failed", reason=why)
+            if arm.status == "pending":
+                by_name[arm.name] = self._planned(arm)
         variants = [a.variant for a in by_name.values() if a.status == "pending" and a.variant]
         estimates = self.estimates(variants)
         self._observer.planned(estimates)
@@ -74,12 +78,22 @@ class Maker:
             self._observer.build_finished(by_name[arm.name])
         return tuple(by_name[arm.name] for arm in arms)
 
-    def _cannot_plan(self, variant: Variant) -> str:
+    def _lesser_modes(self) -> Iterator[str]:
+        """Yield what works less well here for want of a tool that is not required."""
+        if not parent_death_prefix():
+            lost = "if this program is killed outright, the programs that it started run on"
+            yield f"no setpriv with --pdeathsig here: {lost}; 'doctor' says what to install"
+        if not self._compiler_cache:
+            yield "no ccache here: every variant compiles everything; 'doctor' says what to install"
+
+    def _planned(self, arm: Arm) -> Arm:
+        """Return the arm as it is, or why it cannot even be planned."""
+        assert arm.variant is not None
         try:
-            self.plan(variant)
+            self.plan(arm.variant)
         except (BadInput, EnvironmentLacks) as error:
-            return str(error)
-        return ""
+            return _failed(arm, error)
+        return arm
 
     def _make(self, arm: Arm, plan: Plan) -> Arm:
         assert arm.variant is not None
@@ -92,8 +106,14 @@ class Maker:
                 on_wait=lambda: self._observer.note(f"{arm.name}: another process is building it"),
             )
         except (BuildFailed, BadInput, EnvironmentLacks) as error:
-            return _with(arm, status="build failed", reason=str(error))
+            return _failed(arm, error)
         return msgspec.structs.replace(arm, build=build, build_cached=cached)
+
+
+def _failed(arm: Arm, error: LlamabuildError) -> Arm:
+    """Tell a variant file that is wrong, the user's to mend, from a build that failed."""
+    status = "bad variant" if isinstance(error, BadInput) else "build failed"
+    return _with(arm, status=status, reason=str(error))
 
 
 def _with(arm: Arm, *, status: str, reason: str) -> Arm:

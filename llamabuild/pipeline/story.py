@@ -16,17 +16,16 @@ from llamabuild.errors import BadInput, BuildFailed, Interrupted
 from llamabuild.interrupts import Terminated, graceful_interrupts
 from llamabuild.machine.detect import detect_machine
 from llamabuild.model.known import known_file
-from llamabuild.model.spec import parse_model
 from llamabuild.source import resolve_source
 from llamabuild.store.builds import files_folder
-from llamabuild.store.locks import measurement_lock
+from llamabuild.store.locks import cache_in_use, measurement_lock
 from llamabuild.store.results import Results
 from llamabuild.types.run import Run
 from llamabuild.variants import load_catalogue
 
 from .check import check_all
 from .choose import choose_arms
-from .inputs import default_source, run_model, run_tools
+from .inputs import check_request, default_source, run_model, run_tools
 from .make import Maker
 from .prove import prove
 
@@ -51,6 +50,7 @@ def run_variants(request: Request, observer: Observer) -> Run:
     """
     with (
         measurement_lock(),
+        cache_in_use(),
         Results.open() as results,
         graceful_interrupts(observer.stopping) as interrupts,
     ):
@@ -94,7 +94,7 @@ def _begun(request: Request, results: Results, observer: Observer) -> tuple[Run,
         request.blocks,
         quick=request.quick,
     )
-    parse_model(request.model)  # a name that is wrong is said before anything is fetched
+    check_request(request)
     source = resolve_source(catalogue.get(baseline).source, on_progress=observer.note)
     maker = Maker(source, machine.usable_threads, observer)
     model = run_model(request.model, source, catalogue.get(baseline), maker, observer)
@@ -151,7 +151,8 @@ def _proved(run: Run, results: Results, observer: Observer, interrupts: Interrup
     """Inspect and check every built arm: to ``ready``, or to the reason why it is not."""
     baseline = next(arm for arm in run.arms if arm.name == run.baseline)
     if baseline.build is None:
-        raise BuildFailed(baseline.reason or f"the baseline '{run.baseline}' was not built")
+        kind = BadInput if baseline.status == "bad variant" else BuildFailed
+        raise kind(baseline.reason or f"the baseline '{run.baseline}' was not built")
     proved = []
     for arm in run.arms:
         interrupts.check()
@@ -169,7 +170,7 @@ def _with_arms(run: Run, arms: Sequence[Arm]) -> Run:
 
 def _pending_again(arms: Sequence[Arm], *, begun: bool) -> tuple[Arm, ...]:
     """Take up arms again; one that was not built gets another chance before the first trial."""
-    again = {"ready"} if begun else {"ready", "build failed", "not built"}
+    again = {"ready"} if begun else {"ready", "bad variant", "build failed", "not built"}
     return tuple(
         msgspec.structs.replace(arm, status="pending", reason="") if arm.status in again else arm
         for arm in arms

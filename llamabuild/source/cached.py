@@ -15,6 +15,7 @@ import msgspec
 
 from llamabuild.store.locks import named_lock
 from llamabuild.store.paths import cache_dir, scratch_dir
+from llamabuild.store.usage import mark_used
 from llamabuild.types.base import Data
 
 from .digest import quick_signature, tree_digest
@@ -66,6 +67,7 @@ def cached_tree(
     folder = cache_dir("sources") / key
     found = _intact(folder, key)
     if found:
+        mark_used(folder)
         return found
     waiting = f"waiting for another process that fetches {what}"
     with named_lock(f"source-{key}", lambda: on_progress(waiting)):

@@ -13,6 +13,7 @@ from llamabuild.errors import BadInput, EnvironmentLacks
 from llamabuild.process import run, tool_path
 from llamabuild.store.locks import named_lock
 from llamabuild.store.paths import cache_dir
+from llamabuild.store.usage import mark_used
 
 from .ledger import record, recorded
 
@@ -103,6 +104,7 @@ def _repository(url: str) -> Path:
         if not made.ok:
             message = f"git cannot make a repository in {folder} ({made.failure()})"
             raise EnvironmentLacks(message)
+    mark_used(folder)
     return folder
 
 

@@ -1,10 +1,11 @@
-"""Locks: one build of an id at a time, one measurement on a machine at a time."""
+"""Locks: one build of an id, one measurement on a machine at a time; who uses the cache."""
 
 from __future__ import annotations
 
+import fcntl
 import socket
 import struct
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
@@ -14,11 +15,12 @@ from llamabuild.errors import MeasurementRunning
 from .paths import cache_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 MEASUREMENT_NAME = "\0llamabuild-measurement"
 """In Linux's abstract socket namespace: seen by all users, no file, gone with its process."""
 PATIENCE_SECONDS = 0.2
+IN_USE = "cache-in-use"
 
 
 @contextmanager
@@ -38,6 +40,50 @@ def named_lock(name: str, on_wait: Callable[[], None] | None = None) -> Iterator
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def free_locks(prefixes: Iterable[str]) -> Iterator[bool]:
+    """Hold all locks whose names begin so; yield False, holding none, if someone has one."""
+    with ExitStack() as held:
+        for prefix in prefixes:
+            for path in sorted(cache_dir("locks").glob(f"{prefix}*.lock")):
+                try:
+                    held.enter_context(FileLock(path).acquire(timeout=0))
+                except Timeout:
+                    held.close()
+                    yield False
+                    return
+        yield True
+
+
+@contextmanager
+def cache_in_use(on_wait: Callable[[], None] | None = None) -> Iterator[None]:
+    """Keep what lies in the cache from being cleaned away; any number of processes may."""
+    with (cache_dir("locks") / IN_USE).open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if on_wait is not None:
+                on_wait()
+            fcntl.flock(file, fcntl.LOCK_SH)
+        yield
+
+
+@contextmanager
+def cache_alone() -> Iterator[None]:
+    """Have the cache for oneself, to clean it.
+
+    Raises:
+        MeasurementRunning: A build or a measurement uses it.
+    """
+    with (cache_dir("locks") / IN_USE).open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            message = "the cache is in use: a build or a measurement is running"
+            raise MeasurementRunning(message, "wait for it to finish, then try again") from error
+        yield
 
 
 @contextmanager

@@ -62,7 +62,8 @@ class Arm(Data, frozen=True, kw_only=True):
     name: str
     status: str
     """``ready`` (built, inspected, checked), or why there are no trials: ``unsupported``,
-    ``build failed``, ``wrong output``, ``bench failed``, ``pending``."""
+    ``bad variant`` (its file is wrong), ``build failed``, ``not built``, ``wrong output``,
+    ``bench failed``, ``pending``."""
     reason: str
     variant: Variant | None = None
     build: Build | None = None
@@ -95,6 +96,10 @@ class Trial(Data, frozen=True, kw_only=True):
     output: dict[str, Any]
     """Every field that llama-bench printed."""
     state: MachineState | None
+
+
+INTERRUPTED_BLOCK = "interrupted"
+"""Reason of a block that a stop cut short; the only discarded blocks that lack trials."""
 
 
 class DiscardedBlock(Data, frozen=True, kw_only=True):

@@ -66,4 +66,5 @@ class Variant(Data, frozen=True, kw_only=True):
     runtime: Runtime = Runtime()
     expect: tuple[Expectation, ...] = ()
     origins: dict[str, str] = {}
-    """Dotted key to the file that set it; for ``show``, not part of any id."""
+    """Dotted key to the file that set it, or the files whose values were joined, in their order;
+    for ``show``, not part of any id."""

@@ -13,6 +13,8 @@ from llamabuild.types.variant import Expectation, Flags, Requires, Runtime, Tool
 if TYPE_CHECKING:
     from .file import FlagsTable, VariantFile
 
+JOINED = frozenset({"requires.cpu", "requires.tools", "runtime.environment"})
+"""Keys whose values are always added to the parent's; flags have a rule of their own."""
 EMPTY: tuple[object, ...] = (None, {}, [], ())
 
 
@@ -98,7 +100,7 @@ def _apply(parent: Variant, layer: Layered) -> Variant:
         requires=requires,
         runtime=runtime,
         expect=expect,
-        origins={**parent.origins, **dict.fromkeys(_keys(file), layer.label)},
+        origins=_origins(parent.origins, layer),
     )
 
 
@@ -121,6 +123,22 @@ def _union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
 
 def _cmake_value(value: bool | int | str) -> str:  # noqa: FBT001 - a TOML value, not a switch
     return ("ON" if value else "OFF") if isinstance(value, bool) else str(value)
+
+
+def _origins(inherited: dict[str, str], layer: Layered) -> dict[str, str]:
+    """Who set what, with one more file: where values are joined, every file in their order."""
+    flags = layer.file.flags
+    origins = dict(inherited)
+    if flags.inherit == "none":
+        cleared = [key for key in origins if key.startswith("flags.")]
+        origins.update(dict.fromkeys(cleared, layer.label))
+    for key in _keys(layer.file):
+        is_flag = key.startswith("flags.")
+        files = [layer.label]
+        if key in origins and (key in JOINED or (is_flag and flags.inherit != "none")):
+            files.insert(1 if is_flag and flags.inherit == "prepend" else 0, origins[key])
+        origins[key] = ", ".join(files)
+    return origins
 
 
 def _keys(file: VariantFile) -> list[str]:

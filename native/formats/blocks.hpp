@@ -58,7 +58,7 @@ struct block_q3_K {
 
 struct block_q4_K {
     half d, dmin;
-    std::uint8_t scales[12]; // 8 scales and 8 minima of 6 bits, see k_scales.hpp
+    std::uint8_t scales[12]; // 8 scales and 8 minima of 6 bits, see k_scale_min
     std::uint8_t qs[128];    // per 64 weights: the first 32 low, the others high
 };
 

@@ -1,6 +1,6 @@
 // One block of each format, encoded from floats and decoded to floats. Decoding gives ggml's values
-// bit for bit. Encoding takes values that are not finite too: a block with a NaN decodes to NaN,
-// one with an infinity to infinities or NaN (mxfp4 has no NaN: it keeps what its scale can).
+// bit for bit. A value that is not finite, or too large for the format's scale, is not hidden: its
+// block decodes to NaN or infinities.
 
 #pragma once
 

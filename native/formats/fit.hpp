@@ -9,6 +9,13 @@
 
 namespace lb {
 
+// The scale of blocks with values that cannot be fitted.
+inline constexpr half half_nan = 0x7E00;
+
+inline bool all_finite(const float *x, int n) {
+    return std::isfinite(largest(x, n));
+}
+
 // Values that can be stored: all integers of a range, by their distance from the lowest.
 struct IntegerGrid {
     int low, high;
@@ -47,15 +54,16 @@ template <class Grid> float fit_scale(const float *x, int n, const Grid &grid) {
     const float extreme = largest(x, n);
     float best_scale = 0.0F;
     double best_gain = 0.0;
-    for (int step = -steps; step <= steps; ++step) {
+    for (int i = 0; i <= 2 * steps; ++i) {
+        const int step = i % 2 == 0 ? i / 2 : -(i + 1) / 2; // 0 first: it wins among equals
         const float end = static_cast<float>(grid.low) * (1.0F + static_cast<float>(step) / 128.0F);
         const float per_scale = end / extreme;
         if (!std::isfinite(per_scale))
             return 0.0F;
         double xg = 0.0, gg = 0.0;
-        for (int i = 0; i < n; ++i) {
-            const double g = grid.value(grid.index(x[i] * per_scale));
-            xg += x[i] * g;
+        for (int k = 0; k < n; ++k) {
+            const double g = grid.value(grid.index(x[k] * per_scale));
+            xg += x[k] * g;
             gg += g * g;
         }
         if (gg > 0.0 && xg * xg / gg > best_gain) {
@@ -78,7 +86,7 @@ template <class Grid>
 ScaledGroups fit_groups(const float *x, int group, int lowest, const Grid &grid) {
     ScaledGroups out{};
     const int groups = super_block / group;
-    float fitted[super_block / 16];
+    float fitted[super_block / 16] = {};
     for (int j = 0; j < groups; ++j)
         fitted[j] = fit_scale(x + j * group, group, grid);
     out.d = float_to_half(largest(fitted, groups) / static_cast<float>(lowest));

@@ -4,22 +4,11 @@
 
 #include "formats/codecs.hpp"
 #include "formats/fit.hpp"
+#include "formats/packing.hpp"
 
 namespace lb {
 
 namespace {
-
-constexpr half half_nan = 0x7E00;
-
-// The inverse of k_scale_min.
-void put_scale_min(const AffineGroups &groups, std::uint8_t bytes[12]) {
-    for (int j = 0; j < 4; ++j) {
-        const int scale = groups.scales[j + 4], min = groups.mins[j + 4];
-        bytes[j] = static_cast<std::uint8_t>(groups.scales[j] | scale >> 4 << 6);
-        bytes[j + 4] = static_cast<std::uint8_t>(groups.mins[j] | min >> 4 << 6);
-        bytes[j + 8] = static_cast<std::uint8_t>((scale & 15) | (min & 15) << 4);
-    }
-}
 
 // Weight i of q4_K and q5_K: the byte and the shift of its low four bits.
 int nibble_byte(int i) {
@@ -29,23 +18,11 @@ int nibble_shift(int i) {
     return i / 32 % 2 * 4;
 }
 
-// The same for the two bits of q2_K.
-int pair_byte(int i) {
-    return i / 128 * 32 + i % 32;
-}
-int pair_shift(int i) {
-    return i / 32 % 4 * 2;
-}
-
-void put(std::uint8_t &byte, int bits, int shift) {
-    byte = static_cast<std::uint8_t>(byte | bits << shift);
-}
-
 } // namespace
 
 void encode(const float *x, block_q2_K &block) {
     block = {};
-    if (!std::isfinite(largest(x, super_block))) {
+    if (!all_finite(x, super_block)) {
         block.d = half_nan;
         return;
     }
@@ -61,14 +38,16 @@ void encode(const float *x, block_q2_K &block) {
 
 void encode(const float *x, block_q4_K &block) {
     block = {};
-    if (!std::isfinite(largest(x, super_block))) {
+    if (!all_finite(x, super_block)) {
         block.d = half_nan;
         return;
     }
     const AffineGroups groups = fit_affine_groups(x, 32, 15, 63);
     block.d = groups.d;
     block.dmin = groups.dmin;
-    put_scale_min(groups, block.scales);
+    for (int j = 0; j < 8; ++j) {
+        put_k_scale_min(block.scales, j, groups.scales[j], groups.mins[j]);
+    }
     for (int i = 0; i < super_block; ++i) {
         put(block.qs[nibble_byte(i)], groups.levels[i], nibble_shift(i));
     }
@@ -76,14 +55,16 @@ void encode(const float *x, block_q4_K &block) {
 
 void encode(const float *x, block_q5_K &block) {
     block = {};
-    if (!std::isfinite(largest(x, super_block))) {
+    if (!all_finite(x, super_block)) {
         block.d = half_nan;
         return;
     }
     const AffineGroups groups = fit_affine_groups(x, 32, 31, 63);
     block.d = groups.d;
     block.dmin = groups.dmin;
-    put_scale_min(groups, block.scales);
+    for (int j = 0; j < 8; ++j) {
+        put_k_scale_min(block.scales, j, groups.scales[j], groups.mins[j]);
+    }
     for (int i = 0; i < super_block; ++i) {
         put(block.qs[nibble_byte(i)], groups.levels[i] & 15, nibble_shift(i));
         put(block.qh[i % 32], groups.levels[i] >> 4, i / 32);

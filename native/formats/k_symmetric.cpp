@@ -4,38 +4,11 @@
 
 #include "formats/codecs.hpp"
 #include "formats/fit.hpp"
+#include "formats/packing.hpp"
 
 namespace lb {
 
 namespace {
-
-constexpr half half_nan = 0x7E00;
-
-// Scale j of q3_K: four bits in the low halves of the first eight bytes, then in the high ones; the
-// upper two bits in the last four bytes.
-int q3_scale(const std::uint8_t bytes[12], int j) {
-    const int low = j < 8 ? bytes[j] & 15 : bytes[j - 8] >> 4;
-    const int high = (bytes[8 + j % 4] >> (j / 4 * 2)) & 3;
-    return (low | high << 4) - 32;
-}
-
-void put(std::uint8_t &byte, int bits, int shift) {
-    byte = static_cast<std::uint8_t>(byte | bits << shift);
-}
-
-void put_q3_scale(std::uint8_t bytes[12], int j, int scale) {
-    const int bits = scale + 32;
-    put(bytes[j % 8], bits & 15, j / 8 * 4);
-    put(bytes[8 + j % 4], bits >> 4, j / 4 * 2);
-}
-
-// Weight i of q3_K: the byte and the shift of its low two bits. q6_K's upper two lie likewise.
-int pair_byte(int i) {
-    return i / 128 * 32 + i % 32;
-}
-int pair_shift(int i) {
-    return i / 32 % 4 * 2;
-}
 
 // Weight i of q6_K: the byte and the shift of its low four bits.
 int nibble_byte(int i) {
@@ -49,7 +22,7 @@ int nibble_shift(int i) {
 
 void encode(const float *x, block_q3_K &block) {
     block = {};
-    if (!std::isfinite(largest(x, super_block))) {
+    if (!all_finite(x, super_block)) {
         block.d = half_nan;
         return;
     }
@@ -65,7 +38,7 @@ void encode(const float *x, block_q3_K &block) {
 
 void encode(const float *x, block_q6_K &block) {
     block = {};
-    if (!std::isfinite(largest(x, super_block))) {
+    if (!all_finite(x, super_block)) {
         block.d = half_nan;
         return;
     }

@@ -10,7 +10,6 @@ namespace lb {
 
 namespace {
 
-constexpr half half_nan = 0x7E00;
 constexpr int weights = 32;
 
 void pack(const std::uint8_t *indices, std::uint8_t *qs) {
@@ -26,15 +25,11 @@ void look_up(const std::uint8_t *qs, const std::int8_t *table, float scale, floa
     }
 }
 
-// The scale that puts the largest magnitude between 4 and 8, of which E2M1 has 4 and 6. 255 is
-// E8M0's NaN (ggml reads 2^127), 254 makes an infinity of any value.
+// The scale that puts the largest magnitude between 4 and 8, of which E2M1 has 4 and 6.
 std::uint8_t mxfp4_scale(float magnitude) {
-    if (std::isnan(magnitude))
-        return 255;
     if (magnitude == 0.0F)
         return 0;
-    return static_cast<std::uint8_t>(
-        std::clamp(std::floor(std::log2(magnitude)) + 125.0F, 0.0F, 254.0F));
+    return static_cast<std::uint8_t>(std::max(std::floor(std::log2(magnitude)) + 125.0F, 0.0F));
 }
 
 // Nearest of the table's values, the first of equals.
@@ -60,7 +55,7 @@ int iq4_xs_scale(const block_iq4_xs &block, int j) {
 
 void encode(const float *x, block_iq4_nl &block) {
     block = {};
-    if (!std::isfinite(largest(x, weights))) {
+    if (!all_finite(x, weights)) {
         block.d = half_nan;
         return;
     }
@@ -76,7 +71,7 @@ void encode(const float *x, block_iq4_nl &block) {
 
 void encode(const float *x, block_iq4_xs &block) {
     block = {};
-    if (!std::isfinite(largest(x, super_block))) {
+    if (!all_finite(x, super_block)) {
         block.d = half_nan;
         return;
     }
@@ -94,7 +89,13 @@ void encode(const float *x, block_iq4_xs &block) {
 }
 
 void encode(const float *x, block_mxfp4 &block) {
-    block.e = mxfp4_scale(std::fabs(largest(x, weights)));
+    const float magnitude = std::fabs(largest(x, weights));
+    if (!std::isfinite(magnitude)) {
+        block.e = 255; // E8M0's NaN; ggml reads 2^127, with which the last value is infinite
+        std::fill_n(block.qs, 16, std::uint8_t{0x77});
+        return;
+    }
+    block.e = mxfp4_scale(magnitude);
     const float scale = e8m0_half_to_float(block.e);
     std::uint8_t indices[weights];
     for (int i = 0; i < weights; ++i)

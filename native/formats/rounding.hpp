@@ -42,11 +42,11 @@ inline float inverse(float x) {
 }
 
 // Nearest integer within limits, ties to even; 0 for NaN.
-inline int nearest(float x, int low, int high) {
+inline int nearest(double x, int low, int high) {
     if (std::isnan(x))
         return 0;
     return static_cast<int>(
-        std::lrint(std::clamp(x, static_cast<float>(low), static_cast<float>(high))));
+        std::lrint(std::clamp(x, static_cast<double>(low), static_cast<double>(high))));
 }
 
 // Nearest integer within limits, ties away from zero; 0 for NaN.

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from llamabuild.build.lookup import newest_build
 from llamabuild.store.builds import files_folder
 
 VARIANTS = ("generic", "avx2", "native")
@@ -49,5 +48,4 @@ def kernel_library(built):
         [library] = [p for p in built[name].glob("libggml-cpu.so*") if not p.is_symlink()]
         return library
 
-    assert newest_build("avx2").plan.variant == "avx2"
     return find

@@ -11,11 +11,12 @@ import pytest
 from llamabuild.build import execute_plan, make_plan, ordered_plans
 from llamabuild.build.diagnosis import compiler_complaint, unused_variables
 from llamabuild.build.execute import failure_log
+from llamabuild.build.lookup import built_variant
 from llamabuild.build.plan import reproduction
 from llamabuild.errors import BadInput, BuildFailed
-from llamabuild.store.builds import files_folder, load_build
+from llamabuild.store.builds import files_folder, load_build, publish
 from llamabuild.store.paths import cache_dir
-from llamabuild.types.build import Step
+from llamabuild.types.build import Build, Step
 from llamabuild.types.machine import Tool
 from llamabuild.types.variant import Flags, Runtime
 from llamabuild.variants import load_catalogue
@@ -124,6 +125,59 @@ def test_order_puts_what_shares_the_cache_together():
     without = ordered_plans(planned, jobs=2, compiler_cache=False)
     assert {e.compiles for e in without} == {"everything"}
     assert sum(e.seconds for e in without) > sum(e.seconds for e in estimates)
+
+
+def stored(name, *, seconds, hits, jobs=2, created="2026-11-22T12:00:00+00:00", **changes):
+    """Publish a build that took so long."""
+    made = msgspec.structs.replace(plan(name, jobs=jobs), **changes)
+    staged = cache_dir("work", made.build_id, "staged")
+    (staged / "files").mkdir()
+    build = Build(
+        id=made.build_id,
+        plan=made,
+        files=(),
+        seconds=seconds,
+        cpu_seconds=2 * seconds,
+        size_bytes=0,
+        compiled=84,
+        cache_hits=hits,
+        created=created,
+    )
+    publish(build, staged)
+
+
+def estimate(name="native", jobs=2, compiler_cache=True):
+    planned = [(variant(n), plan(n, jobs=jobs)) for n in ("generic", name)]
+    return ordered_plans(planned, jobs=jobs, compiler_cache=compiler_cache)
+
+
+def test_times_come_from_builds_made_here():
+    assert [(e.compiles, e.basis) for e in estimate()] == [
+        ("everything", "table"),
+        ("kernels", "table"),
+    ]
+    stored("native-o3", seconds=300, hits=0)
+    stored("sse42", seconds=50, hits=67)
+    stored("avx512", seconds=30, hits=67)
+    stored("avx512-vnni", seconds=40, hits=67)
+    stored("avx2", seconds=3, hits=84)  # all from the compiler cache: like none that is to come
+    assert [(e.compiles, e.seconds, e.basis) for e in estimate()] == [
+        ("everything", 300, "median of 1 build here"),
+        ("kernels", 40, "median of 3 builds here"),
+    ]
+    assert {(e.seconds, e.basis) for e in estimate(compiler_cache=False)} == {
+        (300, "median of 1 build here")
+    }
+
+
+@pytest.mark.parametrize("other", ["source", "compiler", "jobs"])
+def test_builds_under_other_conditions_say_nothing(tools, other):
+    changes = {"source_digest": "e" * 64} if other == "source" else {}
+    if other == "compiler":
+        tools.compiler = "gcc 13"
+    stored("native-o3", seconds=300, hits=-1, jobs=64 if other == "jobs" else 2, **changes)
+    tools.compiler = "gcc 12"
+    assert {e.basis for e in estimate()} == {"table"}
 
 
 CMAKE_WARNING = """CMake Warning:
@@ -236,3 +290,48 @@ def test_an_unused_variable_stops_a_build_after_configure():
     wrong = msgspec.structs.replace(variant(), cmake={"GGML_AVX51": "ON"})
     with pytest.raises(BadInput, match="does not know the CMake variable"):
         execute_plan(failing, wrong, Path("/tree"))
+
+
+@pytest.fixture
+def stored_avx2(monkeypatch, tmp_path):
+    """The build of avx2 in the store, and a folder with a variant of the same flags."""
+    monkeypatch.setattr("llamabuild.build.lookup.resolve_source", lambda *_, **__: SOURCE)
+    library = MAKES_ALL.replace("libggml.so.0", "libggml-cpu.so.0")
+    made, _ = execute_plan(scripted(library), variant(), Path("/tree"))
+    (tmp_path / "mine.toml").write_text(
+        'extends = "avx2"\ndescription = "m"\n[runtime]\nenvironment = { A = "1" }\n'
+        '[[expect]]\nbinary = "llama-bench"\nforbid = ["amx"]\n'
+    )
+    return files_folder(made.id), tmp_path
+
+
+def test_a_build_is_found_by_what_it_is_and_not_by_who_made_it(stored_avx2):
+    files, folder = stored_avx2
+    paths, expectations = built_variant("avx2")
+    assert paths == (files / "libggml-cpu.so.0",)
+    assert expectations
+    paths, expectations = built_variant("mine", variants_dirs=(folder,))
+    assert set(paths) == {files / "libggml-cpu.so.0", files / "llama-bench"}
+    assert [e.forbid for e in expectations] == [("amx",)]
+
+
+def test_a_variant_that_changed_since_it_was_built_is_not_built(stored_avx2):
+    _, folder = stored_avx2
+    (folder / "avx2.toml").write_text('extends = "avx2"\ndescription = "x"\nflags.c = ["-O1"]\n')
+    with pytest.raises(BadInput) as caught:
+        built_variant("avx2", source="pypi:x==1", variants_dirs=(folder,))
+    assert str(caught.value) == (
+        "the variant 'avx2' is not built as it now is: 'python -m llamabuild build avx2 "
+        f"--source=pypi:x==1 --variants-dir={folder}' builds it"
+    )
+
+
+def test_an_empty_store_is_reason_enough_not_to_fetch_a_source(monkeypatch):
+    monkeypatch.setattr("llamabuild.build.lookup.resolve_source", None)
+    with pytest.raises(BadInput, match="'python -m llamabuild build avx2' builds it"):
+        built_variant("avx2")
+
+
+def test_a_name_that_is_no_variant_gets_a_suggestion():
+    with pytest.raises(BadInput, match="neither a file nor a variant: did you mean 'avx512'"):
+        built_variant("avx5")

@@ -43,6 +43,9 @@ def test_every_command_has_help(llamabuild, command):
         (["varants"], 2, "unknown command 'varants': did you mean 'variants'?"),
         (["variants", "nativ"], 2, "unknown variant 'nativ': did you mean 'native'?"),
         (["variants", "--model", "/nowhere.gguf"], 2, "/nowhere.gguf"),
+        (["variants", "--workloads", "pp,tx"], 2, "unknown workload 'tx': known: pp, tg"),
+        (["variants", "--workloads", "pp512,", "--dry-run"], 2, "unknown workload ''"),
+        (["bench", "--workloads", "tg0"], 2, "workload 'tg0' has no tokens"),
         (["variants", "--source", "pypi:x"], 2, "pypi:"),
         (["variants", "--source", "path:/nowhere"], 2, "/nowhere"),
         (["variants", "--blocks", "0"], 2, "--blocks"),
@@ -65,6 +68,14 @@ def test_bad_input_gets_one_line_and_its_exit_code(llamabuild, arguments, code, 
     assert says in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--workloads=ppp", "--model=hf:nothing"])
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_wrong_names_are_said_before_anything_is_fetched(llamabuild, monkeypatch, option, more):
+    for module in ("story", "builds"):
+        monkeypatch.setattr(f"llamabuild.pipeline.{module}.resolve_source", None)
+    assert llamabuild("variants", option, *more).returncode == 2
 
 
 def test_a_broken_variant_file_is_named_with_its_line(llamabuild, tmp_path):
@@ -91,6 +102,14 @@ def test_show_says_where_each_value_comes_from(llamabuild):
     assert 'cmake.GGML_AVX512 = "ON"  (avx512.toml)' in text
 
 
+def test_show_names_every_file_that_added_flags(llamabuild, tmp_path):
+    (tmp_path / "variants").mkdir()
+    text = 'extends = "native-o3"\ndescription = "x"\nflags.c = ["-fno-plt"]\n'
+    (tmp_path / "variants" / "mine.toml").write_text(text)
+    shown = llamabuild("show", "mine").stdout
+    assert '"-fno-plt"]  (native-o3.toml, variants/mine.toml)' in shown
+
+
 def test_a_closed_pipe_is_no_error():
     command = f"{sys.executable} -m llamabuild list | true"
     result = subprocess.run(
@@ -109,6 +128,31 @@ def test_a_complete_run_is_not_resumed(llamabuild):
     result = llamabuild("variants", "--resume", "latest")
     assert result.returncode == 2
     assert "is complete" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["avx2", "native"], "VARIANT"),
+        (["--blocks", "3", "--model", "x.gguf"], "--model, --blocks"),
+        (["--quick"], "--quick"),
+        (["--dry-run"], "--dry-run"),
+        (["--variants-dir", "."], "--variants-dir"),
+        (["--workloads", ""], "--workloads"),
+    ],
+)
+def test_what_a_resumed_run_would_not_heed_is_refused(llamabuild, arguments, named):
+    result = llamabuild("variants", "--resume", "latest", *arguments)
+    assert result.returncode == 2
+    assert f"llamabuild: {named} cannot be used with --resume" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["variants", "bench"])
+def test_how_to_report_may_be_said_anew_of_a_resumed_run(llamabuild, tmp_path, command):
+    with Results.open() as results:
+        results.save_run(make_run())
+    result = llamabuild(command, "--resume", "latest", "--json", "--output", str(tmp_path))
+    assert "another machine (Test CPU)" in result.stderr
 
 
 def test_a_run_of_another_machine_is_not_resumed(llamabuild):

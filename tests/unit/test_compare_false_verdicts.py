@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-
 import pytest
 from msgspec.structs import replace
 from scipy.stats import binom
@@ -21,14 +19,6 @@ from tests.simulation import (
 PROMISED = 0.05
 NO_THRESHOLD = replace(PLANNED, threshold=0.0)
 """The hardest case: nothing but the measured noise floor lies between equal and different."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _no_forced_garbage_collection():
-    """Statsmodels collects garbage on every call: 50 ms each, minutes over these simulations."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gc, "collect", lambda *_: 0)
-        yield
 
 
 def within_promise(false_runs, runs):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-
 import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
@@ -24,14 +22,6 @@ from tests.simulation import (
     verdicts,
     warming,
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _no_forced_garbage_collection():
-    """Statsmodels collects garbage on every call: 50 ms each, minutes over these simulations."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gc, "collect", lambda *_: 0)
-        yield
 
 
 @pytest.mark.parametrize(

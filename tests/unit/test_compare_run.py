@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from llamabuild.compare import blocks_needed, compare_run, limits, may_stop
-from llamabuild.types.run import NOISE_ARM, Arm, DiscardedBlock, Schedule
+from llamabuild.types.run import INTERRUPTED_BLOCK, NOISE_ARM, Arm, DiscardedBlock, Schedule
 from tests.simulation import BASELINE, PLANNED, MockMachine, make_run, until
 
 QUIET = MockMachine(noise=0.002, pauses=0.0, ratios={"fast": 1.2, "slow": 0.9})
@@ -106,6 +106,17 @@ def test_a_block_under_way_does_not_count_yet():
     begun = [*whole, *(trial for trial in trials if trial.block == 13)][:-1]
     assert compare_run(run, begun) == compare_run(run, whole)
     assert compare_run(run, until(trials, 14)).blocks == 13
+
+
+def test_a_block_cut_short_does_not_make_the_next_one_look_complete():
+    gone = (DiscardedBlock(block=5, reason=INTERRUPTED_BLOCK),)
+    run = make_run(["same", "fast"], loads=2, discarded=gone)
+    trials = QUIET.trials(run, 4)
+    whole = until(trials, 5)
+    cut = [*whole, *[trial for trial in trials if trial.block == 5][:2]]
+    assert compare_run(run, cut).blocks == 4
+    begun = [*cut, *[trial for trial in trials if trial.block == 6][:-1]]
+    assert compare_run(run, begun) == compare_run(run, whole)
 
 
 def test_an_arm_given_up_midway_does_not_hold_up_the_others():

@@ -1,7 +1,11 @@
 """The command: what it prints, and how it ends."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -82,11 +86,12 @@ def test_what_is_expected_and_there_passes(library):
 def test_what_is_missing_fails_and_is_named(library):
     result = run(library, "--json", "--require", "avx2,avx512f", "--forbid", "fma")
     assert isinstance(result.exception, GateFailed)
-    assert str(result.exception) == (
-        "libggml-cpu.so: no avx512f instruction; libggml-cpu.so: 2 fma instructions in 'ggml_vec_dot'"
-    )
+    assert str(result.exception) == f"{library}: 1 of 1 expectations failed"
     document = json.loads(result.stdout)
     assert document["verdict"] == "failed"
+    assert document["expectations"][0]["reason"] == (
+        "libggml-cpu.so: no avx512f instruction; libggml-cpu.so: 2 fma instructions in 'ggml_vec_dot'"
+    )
     assert document["expectations"][0]["missing"] == ["avx512f"]
     assert document["expectations"][0]["present"] == {"fma": "ggml_vec_dot"}
 
@@ -111,10 +116,11 @@ def test_functions_that_match_nothing_are_said(library):
 
 def test_a_variant_brings_its_expectations(library, monkeypatch):
     own = (Expectation(binary="libggml-cpu*", require=("avx512f",)),)
-    monkeypatch.setattr(lookup, "built_variant", lambda _: ((library,), own))
+    monkeypatch.setattr(lookup, "built_variant", lambda *_, **__: ((Path(library),), own))
     result = run("avx512")
     assert isinstance(result.exception, GateFailed)
-    assert "failed: libggml-cpu.so: no avx512f instruction" in result.stdout
+    assert str(result.exception) == "avx512: 1 of 1 expectations failed"
+    assert result.stdout.count("failed: libggml-cpu.so: no avx512f instruction") == 1
 
 
 def test_neither_file_nor_variant():
@@ -122,3 +128,34 @@ def test_neither_file_nor_variant():
     assert isinstance(result.exception, BadInput)
     assert "no-such-thing" in str(result.exception)
     assert isinstance(run("x" * 5000).exception, BadInput)
+
+
+def test_options_of_a_variant_are_handed_on(library, monkeypatch, tmp_path):
+    asked = {}
+
+    def built(name, **options):
+        asked.update(options, name=name)
+        return (Path(library),), ()
+
+    monkeypatch.setattr(lookup, "built_variant", built)
+    assert run("mine", "--variants-dir", str(tmp_path), "--source", "path:x").exit_code == 0
+    del asked["on_progress"]
+    assert asked == {"name": "mine", "variants_dirs": (tmp_path,), "source": "path:x"}
+
+
+def test_options_of_a_variant_say_nothing_about_a_file(library):
+    result = run(library, "--source", "path:x")
+    assert (result.exit_code, result.stdout) == (click.UsageError.exit_code, "")
+    assert "are for a variant" in result.stderr
+
+
+def test_a_file_is_inspected_without_what_only_a_variant_needs():
+    code = (
+        "import sys; from llamabuild.cli import main; sys.argv[1:] = ['inspect', sys.executable]\n"
+        "try: main()\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "needless = {'llamabuild.build', 'llamabuild.source.resolve', 'pandas', 'scipy', 'rich'}\n"
+        "print(sorted(needless & set(sys.modules)), file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stderr.strip() == "[]"

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from llamabuild.cli import doctor as cli
 from llamabuild.errors import EnvironmentLacks
-from llamabuild.machine import build_checks, doctor, measure_checks
+from llamabuild.machine import build_checks, doctor, measure_checks, tools
 from llamabuild.machine.check import Check
 from llamabuild.machine.measure_checks import Sample
 from llamabuild.types.machine import Cpu, Machine, Tool
@@ -147,6 +147,15 @@ def test_tools(monkeypatch):
     there = Tool(name="cc", path="/usr/bin/cc", version="cc 12", sha256="")
     monkeypatch.setattr(build_checks, "find_tool", lambda name: there)
     assert build_checks.tool("cc") == Check(name="cc", status="ok", finding="cc 12")
+
+
+def test_a_missing_setpriv_is_a_lesser_mode_with_its_remedy(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    tools.find_tool.cache_clear()
+    [found] = [build_checks.tool(name) for name in tools.tool_table() if name == "setpriv"]
+    tools.find_tool.cache_clear()
+    assert (found.status, found.remedy) == ("note", "apt-get install util-linux")
+    assert "killed outright" in found.finding
 
 
 @pytest.fixture

@@ -2,19 +2,34 @@
 
 import os
 import signal
+import sys
+from contextlib import nullcontext
+from types import SimpleNamespace
 
+import click
 import msgspec
 import pytest
 
-from llamabuild.errors import BuildFailed, EnvironmentLacks, Interrupted
+from llamabuild.cli.build import _complain as build_complaint
+from llamabuild.cli.variants import _exit as exit_of_run
+from llamabuild.errors import (
+    BadInput,
+    BuildFailed,
+    EnvironmentLacks,
+    Interrupted,
+    LlamabuildError,
+)
 from llamabuild.interrupts import Interrupts, Terminated, graceful_interrupts
+from llamabuild.pipeline.check import check_all
 from llamabuild.pipeline.choose import choose_arms
 from llamabuild.pipeline.make import Maker
 from llamabuild.pipeline.observer import Observer
+from llamabuild.store.builds import files_folder
 from llamabuild.types.build import Build, Plan
-from llamabuild.types.variant import Expectation
+from llamabuild.types.run import Arm
+from llamabuild.types.variant import Expectation, Runtime
 from llamabuild.variants import load_catalogue, promises
-from tests.runs import CPU, SOURCE
+from tests.runs import CPU, SOURCE, make_run
 
 
 @pytest.fixture
@@ -114,6 +129,85 @@ def test_one_variant_that_fails_does_not_stop_the_others(catalogue, maker):
     assert made["avx512"].status == "unsupported"
 
 
+@pytest.mark.parametrize("where", ["make_plan", "execute_plan"])
+def test_a_wrong_variant_file_is_told_from_a_failed_build(catalogue, maker, monkeypatch, where):
+    real = {"make_plan": plan_of, "execute_plan": build_of}[where]
+
+    def refuse(subject, *arguments, **options):
+        if "native" in {getattr(subject, "name", ""), getattr(subject, "variant", "")}:
+            message = "native: this llama.cpp does not know the CMake variable"
+            raise BadInput(message, "did you mean 'GGML_AVX'?")
+        return real(subject, *arguments, **options)
+
+    monkeypatch.setattr(f"llamabuild.pipeline.make.{where}", refuse)
+    _, arms = choose_arms(catalogue, CPU, ("generic", "avx2", "native"), None)
+    made = {arm.name: arm for arm in maker.make_all(arms, Interrupts(), build_missing=True)}
+    assert made["native"].status == "bad variant"
+    assert "did you mean" in made["native"].reason
+    assert made["generic"].status == "build failed"
+    assert made["avx2"].build is not None
+
+
+def made_arms(**statuses):
+    return tuple(Arm(name=n, status=s, reason=f"{n} is wrong") for n, s in statuses.items())
+
+
+@pytest.mark.parametrize(
+    ("statuses", "error"),
+    [
+        ({"avx2": "pending", "mine": "bad variant"}, BadInput),
+        ({"avx2": "build failed", "mine": "bad variant"}, BuildFailed),
+        ({"avx2": "pending", "mine": "unsupported"}, None),
+    ],
+)
+def test_the_worst_failure_sets_the_exit_code(statuses, error):
+    arms = made_arms(**statuses)
+    with pytest.raises(error, match="mine is wrong|could not") if error else nullcontext():
+        build_complaint(arms)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "code"),
+    [
+        ({"avx2": "ready", "mine": "bad variant"}, 2),
+        ({"avx2": "build failed", "mine": "bad variant"}, 4),
+        ({"avx2": "bench failed", "mine": "bad variant"}, 1),
+        ({"avx2": "ready", "mine": "unsupported"}, 0),
+    ],
+)
+def test_the_exit_code_of_a_finished_run(statuses, code):
+    run = make_run(arms=made_arms(**statuses))
+    try:
+        exit_of_run(run, SimpleNamespace(noise=()), ())
+    except click.exceptions.Exit as ended:
+        found = ended.exit_code
+    except LlamabuildError as error:
+        found = error.exit_code
+    else:
+        found = 0
+    assert found == code
+
+
+class Notes(Observer):
+    def __init__(self):
+        self.said = []
+
+    def note(self, message):
+        self.said.append(message)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_lesser_modes_are_named_once(catalogue, maker, monkeypatch, there):
+    prefix = ("setpriv",) if there else ()
+    monkeypatch.setattr("llamabuild.pipeline.make.parent_death_prefix", lambda: prefix)
+    monkeypatch.setattr("shutil.which", lambda name: name if there else None)
+    notes = Notes()
+    _, arms = choose_arms(catalogue, CPU, ("avx2", "native"), None)
+    Maker(SOURCE, 2, notes).make_all(arms, Interrupts(), build_missing=True)
+    said = [line for line in notes.said if "doctor" in line]
+    assert [line.split()[1] for line in said] == ([] if there else ["setpriv", "ccache"])
+
+
 def test_bench_builds_nothing(catalogue, maker):
     _, arms = choose_arms(catalogue, CPU, ("native",), None)
     made = maker.make_all(arms, Interrupts(), build_missing=False)
@@ -145,3 +239,52 @@ def test_sigterm_stops_at_once_and_the_handlers_come_back():
     with pytest.raises(Terminated), graceful_interrupts(lambda: None):
         os.kill(os.getpid(), signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+PERPLEXITY = """#!{python} -SE
+import os, sys
+open({log!r}, "a").write(" ".join(sys.argv[1:]) + "\\n")
+open(sys.argv[sys.argv.index("--kl-divergence-base") + 1], "a")
+print("Mean    KLD: 0.001 ± 0.0\\nMaximum KLD: 0.01\\nSame top p: 99.0 ± 0.0 %")
+"""
+
+
+@pytest.fixture
+def compared(catalogue, maker, tmp_path):
+    """Check native with these llama-bench arguments; returns its equivalence and all calls."""
+    log = tmp_path / "calls"
+    log.touch()
+
+    def check(*bench):
+        _, arms = choose_arms(catalogue, CPU, ("native",), None)
+        baseline, native = maker.make_all(arms, Interrupts(), build_missing=True)
+        for arm in (baseline, native):
+            files = files_folder(arm.build.id)
+            files.mkdir(parents=True, exist_ok=True)
+            program = files / "llama-perplexity"
+            program.write_text(PERPLEXITY.format(python=sys.executable, log=str(log)))
+            program.chmod(0o755)
+        variant = msgspec.structs.replace(native.variant, runtime=Runtime(bench=bench))
+        run = make_run(arms=(baseline, msgspec.structs.replace(native, variant=variant)))
+        first, second = check_all(run, Observer(), Interrupts())
+        assert (first.status, second.status) == ("ready", "ready")
+        return second.equivalence, log.read_text().splitlines()
+
+    return check
+
+
+def test_a_variant_is_compared_with_its_own_arguments_and_once_for_each(compared):
+    _, calls = compared("-fa", "1")
+    assert ["--flash-attn 1" in call for call in calls] == [False, True]
+    assert len(compared("--flash-attn", "1", "--poll", "0")[1]) == 2, "remembered"
+    _, calls = compared("-fa", "0")
+    assert len(calls) == 4
+    assert "--flash-attn 0" in calls[-1]
+
+
+def test_an_argument_that_nobody_knows_is_named_each_time(compared):
+    for _ in range(2):
+        equivalence, calls = compared("--odd", "1")
+        assert equivalence.verdict == "same"
+        assert "--odd 1" in equivalence.reason
+    assert len(calls) == 2

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from llamabuild.errors import EnvironmentLacks
-from llamabuild.process import run
+from llamabuild.process import parent_death_prefix, run
 
 
 def python(code: str) -> list[str]:
@@ -28,7 +28,7 @@ def test_a_signal_is_named():
 
 
 def test_a_missing_program_is_an_error_in_words(tmp_path, monkeypatch):
-    monkeypatch.setattr("llamabuild.process._parent_death_prefix", lambda: ())
+    monkeypatch.setattr("llamabuild.process.parent_death_prefix", lambda: ())
     with pytest.raises(EnvironmentLacks, match="cannot start"):
         run([tmp_path / "nothing"])
 
@@ -120,3 +120,34 @@ def test_the_child_ends_when_we_are_killed_outright(tmp_path):
         os.kill(pid, 9)
         os.waitpid(pid, 0)
     assert gone(inner_pid)
+
+
+@pytest.fixture
+def setpriv(tmp_path, monkeypatch):
+    """Return a function that makes a setpriv the only program on PATH."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    parent_death_prefix.cache_clear()
+
+    def write(script):
+        (tmp_path / "setpriv").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "setpriv").chmod(0o755)
+        return str(tmp_path / "setpriv")
+
+    yield write
+    parent_death_prefix.cache_clear()
+
+
+def test_without_setpriv_programs_still_run(setpriv):
+    assert parent_death_prefix() == ()
+    assert run(python("print(1)")).stdout == "1\n"
+
+
+def test_a_setpriv_that_lacks_the_option_is_not_used(setpriv):
+    setpriv("echo 'setpriv: unrecognized option: pdeathsig' >&2; exit 1")
+    assert parent_death_prefix() == ()
+    assert run(python("print(1)")).stdout == "1\n"
+
+
+def test_setpriv_is_used_where_it_works(setpriv):
+    path = setpriv("exit 0")
+    assert parent_death_prefix() == (path, "--pdeathsig", "TERM", "--")

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import gc
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llamabuild.stats import holm, paired_shift
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _no_forced_garbage_collection():
-    """Statsmodels collects garbage on every call: 50 ms each, minutes over these simulations."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gc, "collect", lambda *_: 0)
-        yield
 
 
 def test_textbook_example():

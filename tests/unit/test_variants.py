@@ -75,15 +75,36 @@ def test_extends_merges_and_remembers_who_said_what(own):
 
 
 @pytest.mark.parametrize(
-    ("inherit", "expected"),
-    [("none", ("-O1",)), ("append", ("-O3", "-O1")), ("prepend", ("-O1", "-O3"))],
+    ("inherit", "expected", "files"),
+    [
+        ("none", ("-O1",), ["child"]),
+        ("append", ("-O3", "-O1"), ["parent", "child"]),
+        ("prepend", ("-O1", "-O3"), ["child", "parent"]),
+    ],
 )
-def test_flags_inherit_as_the_file_says(own, inherit, expected):
-    catalogue = own(
+def test_flags_inherit_as_the_file_says(own, tmp_path, inherit, expected, files):
+    variant = own(
         parent='description = "p"\n[flags]\nc = ["-O3"]\n',
         child=f'extends = "parent"\ndescription = "c"\n[flags]\ninherit = "{inherit}"\nc = ["-O1"]',
+    ).get("child")
+    assert variant.flags.c == expected
+    assert variant.origins["flags.c"] == ", ".join(str(tmp_path / f"{n}.toml") for n in files)
+
+
+def test_whoever_adds_to_a_value_is_named_and_whoever_does_not_is_not(own, tmp_path):
+    catalogue = own(
+        a='description = "a"\nflags.c = ["-O3"]\nflags.cxx = ["-O3"]\n[requires]\ncpu = ["avx"]',
+        b='extends = "a"\ndescription = "b"\nflags.cxx = ["-O2"]\n[requires]\ncpu = ["fma"]',
+        c='extends = "b"\ndescription = "c"\nflags.cxx = ["-O1"]\n',
+        d='extends = "c"\ndescription = "d"\nflags.inherit = "none"\nflags.c = ["-O0"]\n',
     )
-    assert catalogue.get("child").flags.c == expected
+    a, b, c, d = (str(tmp_path / f"{name}.toml") for name in "abcd")
+    origins = catalogue.get("c").origins
+    assert origins["flags.c"] == a
+    assert origins["flags.cxx"] == f"{a}, {b}, {c}"
+    assert origins["requires.cpu"] == f"{a}, {b}"
+    assert catalogue.get("d").flags.cxx == ()
+    assert catalogue.get("d").origins["flags.c"] == catalogue.get("d").origins["flags.cxx"] == d
 
 
 def test_a_user_file_can_extend_the_shipped_file_of_its_own_name(own):

@@ -107,7 +107,7 @@ LB_INLINE void dots(int, const std::uint8_t *const *panels, const Column *column
             for (int g = 0; g < 8; ++g) {
                 Bytes l[P], h[P];
                 for (int p = 0; p < P; ++p) {
-                    const Bytes q = load(w[p]->q[k][g]);
+                    const Bytes q = load_once(w[p]->q[k][g]);
                     if (C == 1)
                         prefetch_group<width>(w[p]->q[k][g][0] + 2 * sizeof(Panel));
                     l[p] = bit_and(q, low);

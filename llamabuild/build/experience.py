@@ -1,0 +1,63 @@
+"""How long builds took here: the store's own figures, for the estimate of the next one."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING
+
+from llamabuild.store.builds import published_builds
+from llamabuild.types.base import Data
+
+from .switches import switches
+
+if TYPE_CHECKING:
+    from llamabuild.types.build import Build, Plan
+
+EVERYTHING, KERNELS, NOTHING = "everything", "kernels", "nothing"
+FEW_HITS = 0.1
+"""Share of compilations that the cache may answer in a build that counts as a full one."""
+MOST_BUILDS = 5
+"""The newest comparable builds; older ones ran on another compiler cache or a busier machine."""
+
+
+class Duration(Data, frozen=True, kw_only=True):
+    """An expected wall time and where it comes from."""
+
+    seconds: float
+    basis: str
+    """``median of N builds here``, or ``table`` where the store holds none to compare with."""
+
+
+class Experience:
+    """The builds of the store by what they compiled, source, compilers and number of jobs."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[tuple[object, ...], list[float]] = {}
+        builds = [build for _, build in published_builds() if build is not None]
+        for build in sorted(builds, key=lambda build: build.created, reverse=True):
+            key = _key(compiled_kind(build), build.plan)
+            self._seconds.setdefault(key, []).append(build.seconds)
+
+    def duration(self, compiles: str, plan: Plan, *, jobs: int) -> Duration:
+        """Return what a build that compiles so much will take, by builds like it or the table."""
+        known = self._seconds.get(_key(compiles, plan), [])[:MOST_BUILDS]
+        if known:
+            builds = "build" if len(known) == 1 else "builds"
+            return Duration(seconds=median(known), basis=f"median of {len(known)} {builds} here")
+        table = switches().estimate
+        whole = compiles == EVERYTHING
+        cpu_seconds = table.everything_cpu_seconds if whole else table.kernels_cpu_seconds
+        return Duration(seconds=cpu_seconds / jobs, basis="table")
+
+
+def compiled_kind(build: Build) -> str:
+    """Return how much was compiled: ``everything``, ``kernels`` or ``nothing``, the rest cached."""
+    if build.cache_hits < 0 or build.cache_hits <= FEW_HITS * build.compiled:
+        return EVERYTHING
+    return NOTHING if build.cache_hits == build.compiled else KERNELS
+
+
+def _key(compiles: str, plan: Plan) -> tuple[object, ...]:
+    compile_steps = [step.argv for step in plan.steps if step.name == "compile"]
+    jobs = [argv[argv.index("-j") + 1] for argv in compile_steps if "-j" in argv]
+    return compiles, plan.source_digest, *(tool.sha256 for tool in plan.compilers), *jobs
