@@ -73,8 +73,10 @@ class Facts(Data, frozen=True, kw_only=True):
 
 
 class GgmlFunction(Kernel, frozen=True, kw_only=True):
-    """One of ggml's kernels. Run it with ``run.vec_dot`` and, on what :func:`repack` and
-    :func:`quads` made, with ``run.gemm``."""
+    """One of ggml's kernels.
+
+    ``run.vec_dot`` runs it, and ``run.gemm`` on what :func:`repack` and :func:`quads` made.
+    """
 
     by: str
     """``ggml:VARIANT``."""
@@ -111,7 +113,8 @@ def facts_of(name: str) -> FormatFacts:
     known = facts().format
     if name not in known:
         hint = did_you_mean(name, known) or f"known: {', '.join(known)}"
-        raise BadInput(f"ggml has no kernels for a format called '{name}'", hint)
+        message = f"ggml has no kernels for a format called '{name}'"
+        raise BadInput(message, hint)
     return known[name]
 
 
@@ -213,7 +216,8 @@ def quads(function: GgmlFunction, values: Floats) -> Bytes:
     """
     columns, length = values.shape
     if columns == 0 or columns % QUAD:
-        raise ValueError(f"{columns} columns: expected a multiple of {QUAD}")
+        message = f"{columns} columns: expected a multiple of {QUAD}"
+        raise ValueError(message)
     activation = find_format(find_format(function.format).activation or "")
     symbol = f"ggml_quantize_mat_{activation.name}_{QUAD}x{function.layout.partition('x')[2]}"
     pack = load(Path(function.library)).function(
@@ -255,8 +259,8 @@ def _features(library: Library) -> tuple[str, ...]:
             needed.update(dict.fromkeys(features))
     unusable = [f for f in needed if f not in this_cpu().features]
     if unusable:
-        message = f"{library.path.name} was built for {' and '.join(unusable)}"
-        raise EnvironmentLacks(f"{message}, which this CPU lacks", "build it for this CPU")
+        message = f"{library.path.name} needs {' and '.join(unusable)}, which this CPU lacks"
+        raise EnvironmentLacks(message, "build it for this CPU")
     return tuple(needed)
 
 

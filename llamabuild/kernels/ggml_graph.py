@@ -1,5 +1,7 @@
-"""One MUL_MAT of ggml, through its public backend interface: the whole operation as llama.cpp runs
-it in prompt processing, with the conversion of the activations and ggml's own threads.
+"""One MUL_MAT of ggml, through its public backend interface.
+
+It is the whole operation as llama.cpp runs it in prompt processing, with the conversion of the
+activations and ggml's own threads.
 
 With the weights in ggml's default buffer it takes the tiled matmul, tinyBLAS or vec_dot, whichever
 that build prefers; with them in the repack buffer, its interleaved gemm.
@@ -15,10 +17,12 @@ import numpy as np
 
 from llamabuild.errors import EnvironmentLacks
 
-from .ggml_library import InitParams, Library
+from .ggml_library import InitParams
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from .ggml_library import Library
 
 TYPE_F32 = 0
 REPACK_BUFFER = b"CPU_REPACK"
@@ -88,7 +92,8 @@ class Graph:
             EnvironmentLacks: ggml reports a failure.
         """
         if self._compute(self._backend, self._graph) != 0:
-            raise EnvironmentLacks("ggml could not compute a MUL_MAT", "free some memory")
+            message = "ggml could not compute a MUL_MAT"
+            raise EnvironmentLacks(message, "free some memory")
 
     def result(self) -> NDArray[np.float32]:
         """Return what the last run computed, float32 ``(columns, rows)``."""
@@ -150,7 +155,7 @@ class Graph:
         raise EnvironmentLacks(message, "build it with GGML_CPU_REPACK=ON")
 
     def _context(self, stack: ExitStack) -> int:
-        room = InitParams(META_BYTES, None, True)
+        room = InitParams(mem_size=META_BYTES, mem_buffer=None, no_alloc=True)
         return self._owned(stack, "ggml_init", "ggml_free", room)
 
     def _tensor(self, context: int, kind: int, width: int, height: int) -> int:
@@ -171,14 +176,16 @@ class Graph:
     def _owned(self, stack: ExitStack, make: str, free: str, *arguments: Any) -> int:  # noqa: ANN401
         made: int | None = self._call(make, _p, *arguments)
         if not made:
-            raise EnvironmentLacks(f"{make} of ggml failed", "free some memory")
+            message = f"{make} of ggml failed"
+            raise EnvironmentLacks(message, "free some memory")
         stack.callback(self._call, free, None, _p(made))
         return made
 
     def _set(self, tensor: int, data: NDArray[Any]) -> None:
         expected = self._call("ggml_nbytes", ctypes.c_size_t, _p(tensor))
         if data.nbytes != expected:
-            raise ValueError(f"expected {expected} bytes, found {data.nbytes}")
+            message = f"expected {expected} bytes, found {data.nbytes}"
+            raise ValueError(message)
         put = self._library.function(
             "ggml_backend_tensor_set", None, _p, _p, *[ctypes.c_size_t] * 2
         )

@@ -59,12 +59,15 @@ class Library:
 
     def address(self, symbol: str) -> int | None:
         """Return a function's address; None when the library has no such symbol of its own."""
-        try:
-            found = ctypes.cast(getattr(self._handle, symbol), ctypes.c_void_p).value
-        except AttributeError:
-            return None
-        # dlsym looks into what the library depends on, too.
+        found = self.found(symbol)
         return found if found and load_extension().file_at(found) == str(self.path) else None
+
+    def found(self, symbol: str) -> int:
+        """Return a function's address in the library or in what it depends on; 0 for none."""
+        try:
+            return ctypes.cast(getattr(self._handle, symbol), ctypes.c_void_p).value or 0
+        except AttributeError:
+            return 0
 
     def call(self, symbol: str, result: Any, *arguments: Any) -> Any:  # noqa: ANN401
         """Call a function of the library or of libggml-base with ctypes values.
@@ -80,12 +83,11 @@ class Library:
         Raises:
             EnvironmentLacks: There is no such symbol.
         """
-        try:
-            address = ctypes.cast(getattr(self._handle, symbol), ctypes.c_void_p).value
-        except AttributeError:
+        address = self.found(symbol)
+        if not address:
             message = f"{self.path.name} has no symbol {symbol}"
-            raise EnvironmentLacks(message, "build llama.cpp of the pinned version") from None
-        return ctypes.CFUNCTYPE(result, *types)(address or 0)
+            raise EnvironmentLacks(message, "build llama.cpp of the pinned version")
+        return ctypes.CFUNCTYPE(result, *types)(address)
 
     def has(self, word: str) -> bool:
         """Tell what the library was compiled for, by ggml's word, such as ``avx512_vnni``.
@@ -109,7 +111,8 @@ def load(path: Path) -> Library:
     """
     path = path.resolve()
     if not path.is_file():
-        raise EnvironmentLacks(f"{path.name} is not there", "build the variant again")
+        message = f"{path.name} is not there"
+        raise EnvironmentLacks(message, "build the variant again")
     base = _base_of(path)
     trial = run([sys.executable, "-c", TRIAL, base, path], timeout_seconds=TRIAL_SECONDS)
     if not trial.ok:
@@ -118,7 +121,8 @@ def load(path: Path) -> Library:
     ctypes.CDLL(str(base), mode=ctypes.RTLD_LOCAL)
     library = Library(path, ctypes.CDLL(str(path), mode=ctypes.RTLD_LOCAL))
     if library.address("ggml_cpu_init") is None:
-        raise EnvironmentLacks(f"{path.name} is no libggml-cpu: it lacks ggml_cpu_init")
+        message = f"{path.name} is no libggml-cpu: it lacks ggml_cpu_init"
+        raise EnvironmentLacks(message)
     used = _file_of(library, "ggml_init")
     if used.resolve() != base and sha256_of(used) != sha256_of(base):
         message = f"{path.name} belongs to another ggml than the one that is loaded"
@@ -137,5 +141,4 @@ def _base_of(path: Path) -> Path:
 
 
 def _file_of(library: Library, symbol: str) -> Path:
-    address = ctypes.cast(library.function(symbol, None), ctypes.c_void_p).value
-    return Path(load_extension().file_at(address))
+    return Path(load_extension().file_at(library.found(symbol)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,8 @@ from .ggml_library import load
 from .registry import Implementation, require
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from llamabuild._native import PlacedWeights
@@ -34,6 +36,9 @@ SAMPLE_SECONDS = 2e-4
 """A sample repeats its job for at least this long."""
 PATTERN_ROWS = 64
 """Different weight rows; they repeat over a thread's weights."""
+SETTLE_SECONDS = 0.01
+"""After a MUL_MAT: OpenMP's threads spin for some milliseconds before they sleep, and would take
+the CPU from the next job."""
 DATA_SEED = 1
 """Of weights and activations; no kernel's time depends on ordinary values."""
 
@@ -101,6 +106,7 @@ def time_jobs(
     jobs: Sequence[Job],
     rounds: int,
     seed: int,
+    *,
     on_round: Callable[[int, dict[Job, float]], None] | None = None,
     should_stop: Callable[[dict[Job, tuple[float, ...]]], bool] | None = None,
     on_failure: Callable[[Job, Exception], None] | None = None,
@@ -123,7 +129,8 @@ def time_jobs(
         EnvironmentLacks: This CPU can't run a kernel, or memory or a CPU to pin to is missing.
     """
     if len(set(jobs)) != len(jobs):
-        raise ValueError("jobs: expected each only once")
+        message = "jobs: expected each only once"
+        raise ValueError(message)
     samples: dict[Job, list[float]] = {}
     order = random.Random(seed)  # noqa: S311
     with ExitStack() as stack:
@@ -208,8 +215,8 @@ def _place(job: Job, kernel: Implementation | ggml.GgmlFunction) -> PlacedWeight
     except MemoryError:
         message = f"no memory for {size * job.threads >> 20} MiB of weights"
         raise EnvironmentLacks(message, "time fewer rows") from None
-    except RuntimeError as error:
-        message = f"cannot time on the CPUs {', '.join(map(str, job.cpus))} ({error})"
+    except OSError as error:
+        message = f"cannot time on the CPUs {', '.join(map(str, job.cpus))} ({error.strerror})"
         raise EnvironmentLacks(message, "take CPUs that this process may use") from error
     return weights
 
@@ -253,6 +260,7 @@ def _matmul_sampler(job: Job, kernel: MatMul, stack: ExitStack) -> Sampler:
         while (took := time.perf_counter() - begin) < SAMPLE_SECONDS or passes == 0:
             graph.compute()
             passes += 1
+        time.sleep(SETTLE_SECONDS)
         return took / passes
 
     return sample

@@ -14,7 +14,7 @@ from .loops import usable_loops
 from .memory import StoppedError, open_team, pages_had
 from .placement import cpu_order, numa_nodes
 from .plan import plan_probes
-from .residence import MEMORY
+from .residence import GRAIN_BYTES, MEMORY
 from .samples import collect, quantile
 from .spec import BANDWIDTH, CHASE, LATENCY, PAST_CACHES, READ
 
@@ -25,10 +25,13 @@ if TYPE_CHECKING:
     from llamabuild.machine.state import Counters
     from llamabuild.types.machine import Machine
 
-    from .samples import Samples
+    from .samples import Run, Samples
     from .spec import ProbeSpec
 
 THROTTLED_SECONDS = 0.001
+SLICE_BYTES = 16 << 20
+"""Of a thread's memory in one pass: 1 or 2 ms, as samples should be; the next pass takes the next,
+so that nothing is read again before all of the working set was."""
 UNITS = {BANDWIDTH: "bytes/s", LATENCY: "ns"}
 OPERATIONS = "operations/s"
 
@@ -115,6 +118,7 @@ def _measure_together(
                 "no order for the NUMA node taken"
                 if team.refused and spec.node is not None
                 else "",
+                samples.note,
                 _throttled(before, after),
             ]
             yield _probe(
@@ -132,10 +136,13 @@ def _sample(
 ) -> tuple[Samples, int]:
     """Return samples, and what a pass of one thread does: bytes, steps or operations."""
     loop = spec.loop
-    per_pass: int = load_extension().probe_units(loop.index, spec.bytes_per_thread)
+    size = max(GRAIN_BYTES, spec.bytes_per_thread)
+    if loop.kind == BANDWIDTH and spec.residence == MEMORY:
+        size = min(size, SLICE_BYTES)
+    per_pass: int = load_extension().probe_units(loop.index, size)
 
-    def run(passes: int, samples: int, *, warm: bool) -> Sequence[float]:
-        return team.run(loop.index, passes, samples, warm=warm)
+    def run(passes: int, samples: int, *, warm: bool) -> Sequence[tuple[float, bool]]:
+        return team.run(loop.index, size, passes, samples, warm=warm)
 
     if loop.name == CHASE and spec.residence != MEMORY:
         _go_round(run, spec.bytes_per_thread // 64 // per_pass + 1, should_stop)
@@ -146,9 +153,7 @@ def _sample(
     return samples, per_pass
 
 
-def _go_round(
-    run: Callable[..., Sequence[float]], passes: int, should_stop: Callable[[], bool]
-) -> None:
+def _go_round(run: Run, passes: int, should_stop: Callable[[], bool]) -> None:
     """Follow all pointers once, in short calls, so that they are where they will be."""
     for _ in range(0, passes, 1000):
         if should_stop():

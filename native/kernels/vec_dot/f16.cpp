@@ -14,8 +14,12 @@ extern "C" void lb_vec_dot_f16_scalar(int n, float *s, std::size_t, const void *
     const auto *x = static_cast<const lb::half *>(vx);
     const auto *y = static_cast<const lb::half *>(vy);
     double total = 0;
-    for (int i = 0; i < n; ++i)
-        total += static_cast<double>(lb::half_to_float(x[i])) * lb::half_to_float(y[i]);
+    for (int i = 0; i < n; ++i) {
+        lb::half a, b; // copied, because rows may lie at any address
+        std::memcpy(&a, x + i, sizeof a);
+        std::memcpy(&b, y + i, sizeof b);
+        total += static_cast<double>(lb::half_to_float(a)) * lb::half_to_float(b);
+    }
     *s = static_cast<float>(total);
 }
 
@@ -29,8 +33,8 @@ LB_REGISTER_VEC_DOT(f16)
 using Number = half;
 
 LB_INLINE void accumulate(const Number *x, const Number *y, Floats (&sums)[2]) {
-    sums[0] = fma(load_f16(x), load_f16(y), sums[0]);
-    sums[1] = fma(load_f16(x + lanes), load_f16(y + lanes), sums[1]);
+    sums[0] = fma(load_halves(x), load_halves(y), sums[0]);
+    sums[1] = fma(load_halves(x + lanes), load_halves(y + lanes), sums[1]);
 }
 
 #include "kernels/vec_dot/floats.inc"

@@ -44,13 +44,13 @@ LB_KERNEL(vec_dot_iq4_xs)
 (int n, float *s, size_t bs, const void *vx, size_t bx, const void *vy, size_t by, int nrc) {
     const auto *x = static_cast<const block_iq4_xs *>(vx);
     const auto *y = static_cast<const block_q8_K *>(vy);
-    Floats total = zero();
+    SumFloats total = no_sums();
     for (int i = 0; i < n / super_block; ++i) {
         const Scales scales = spread<32>(minus_32(from_words(iq4_scales(x[i]))));
         const Ints products = dot_super_signed<Unpack_iq4_xs, 32>(splat(0), x[i], y[i].qs, scales);
-        total = fma(splat_scale(&x[i].d, &y[i].d), to_floats(products), total);
+        total = add_scaled(total, splat_scale(&x[i].d, &y[i].d), fold(products));
     }
-    *s = sum_of_sums(fold(total));
+    *s = sum_of_sums(total);
     if (!finite(*s))
         lb_vec_dot_iq4_xs_scalar(n, s, bs, vx, bx, vy, by, nrc);
 }

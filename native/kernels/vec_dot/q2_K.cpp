@@ -50,17 +50,17 @@ LB_KERNEL(vec_dot_q2_K)
 (int n, float *s, size_t bs, const void *vx, size_t bx, const void *vy, size_t by, int nrc) {
     const auto *x = static_cast<const block_q2_K *>(vx);
     const auto *y = static_cast<const block_q8_K *>(vy);
-    Floats total = zero();
+    SumFloats total = no_sums();
     SumFloats minima = no_sums();
     for (int i = 0; i < n / super_block; ++i) {
         const Sixteen both = load16(x[i].scales);
         const Ints products =
             dot_super<Unpack_q2_K, 16>(splat(0), x[i], y[i].qs, spread<16>(low_nibbles(both)));
         const ScalePair d = splat_scales(&x[i].d, &y[i].d);
-        total = fma(d.scale, to_floats(products), total);
+        total = add_scaled(total, d.scale, fold(products));
         minima = add_scaled(minima, d.minimum, dot_sums<16>(high_nibbles(both), y[i].bsums));
     }
-    *s = sum_of_difference(fold(total), minima);
+    *s = sum_of_difference(total, minima);
     if (!finite(*s))
         lb_vec_dot_q2_K_scalar(n, s, bs, vx, bx, vy, by, nrc);
 }

@@ -53,17 +53,17 @@ LB_KERNEL(vec_dot_q5_K)
 (int n, float *s, size_t bs, const void *vx, size_t bx, const void *vy, size_t by, int nrc) {
     const auto *x = static_cast<const block_q5_K *>(vx);
     const auto *y = static_cast<const block_q8_K *>(vy);
-    Floats total = zero();
+    SumFloats total = no_sums();
     SumFloats minima = no_sums();
     for (int i = 0; i < n / super_block; ++i) {
         const Words k = k_scales(x[i].scales);
         const Ints products =
             dot_super<Unpack_q5_K, 32>(splat(0), x[i], y[i].qs, spread<32>(from_words(k.low)));
         const ScalePair d = splat_scales(&x[i].d, &y[i].d);
-        total = fma(d.scale, to_floats(products), total);
+        total = add_scaled(total, d.scale, fold(products));
         minima = add_scaled(minima, d.minimum, dot_sums<32>(from_words(k.high), y[i].bsums));
     }
-    *s = sum_of_difference(fold(total), minima);
+    *s = sum_of_difference(total, minima);
     if (!finite(*s))
         lb_vec_dot_q5_K_scalar(n, s, bs, vx, bx, vy, by, nrc);
 }

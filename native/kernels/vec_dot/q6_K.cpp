@@ -45,14 +45,14 @@ LB_KERNEL(vec_dot_q6_K)
 (int n, float *s, size_t bs, const void *vx, size_t bx, const void *vy, size_t by, int nrc) {
     const auto *x = static_cast<const block_q6_K *>(vx);
     const auto *y = static_cast<const block_q8_K *>(vy);
-    Floats total = zero();
+    SumFloats total = no_sums();
     for (int i = 0; i < n / super_block; ++i) {
         const Sixteen scales = load16(x[i].scales);
         const Ints offset = from_sums(dot_sums<16, -32>(scales, y[i].bsums));
         const Ints products = dot_super<Unpack_q6_K, 16>(offset, x[i], y[i].qs, spread<16>(scales));
-        total = fma(splat_scale(&x[i].d, &y[i].d), to_floats(products), total);
+        total = add_scaled(total, splat_scale(&x[i].d, &y[i].d), fold(products));
     }
-    *s = sum_of_sums(fold(total));
+    *s = sum_of_sums(total);
     if (!finite(*s))
         lb_vec_dot_q6_K_scalar(n, s, bs, vx, bx, vy, by, nrc);
 }
