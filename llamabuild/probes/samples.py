@@ -22,7 +22,7 @@ TRIES = 4
 MOST_PASSES = 10**9
 CALL_SECONDS = 0.1
 """A call into the extension module can't be interrupted."""
-OVERTIME = 3
+OVERTIME = 2
 """Times the allowed seconds after which even fewer than FEWEST samples must do."""
 NORMAL_975 = 1.96
 

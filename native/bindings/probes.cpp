@@ -1,6 +1,6 @@
+#include "placement/pinned.hpp"
 #include "probes/clock.hpp"
 #include "probes/loop.hpp"
-#include "probes/pinned.hpp"
 #include "probes/team.hpp"
 
 #include <memory>
@@ -11,6 +11,7 @@
 #include <system_error>
 
 namespace py = pybind11;
+using namespace lb;
 using namespace lb::probes;
 
 namespace {

@@ -1,6 +1,6 @@
 #include "probes/team.hpp"
 
-#include "probes/pinned.hpp"
+#include "placement/pinned.hpp"
 
 #include <algorithm>
 #include <atomic>

@@ -2,9 +2,9 @@
 
 #pragma once
 
+#include "placement/region.hpp"
 #include "probes/chase.hpp"
 #include "probes/loop.hpp"
-#include "probes/region.hpp"
 
 #include <vector>
 

@@ -4,7 +4,7 @@
 
 #include <cstddef>
 
-namespace lb::probes {
+namespace lb {
 
 enum class Pages { small, huge, file };
 
@@ -38,4 +38,4 @@ private:
     bool refused_ = false;
 };
 
-} // namespace lb::probes
+} // namespace lb

@@ -1,4 +1,4 @@
-#include "probes/region.hpp"
+#include "placement/region.hpp"
 
 #include <cerrno>
 #include <cstdint>
@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace lb::probes {
+namespace lb {
 
 namespace {
 
@@ -60,4 +60,4 @@ Region::~Region() {
         munmap(mapped_, mapped_bytes_);
 }
 
-} // namespace lb::probes
+} // namespace lb
