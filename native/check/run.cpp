@@ -67,6 +67,12 @@ void Outcome::note(const std::string &what) {
         complaints.push_back(std::string(at) + ": " + what);
 }
 
+void Outcome::note(int row, int column, const std::string &what) {
+    char place[64];
+    std::snprintf(place, sizeof place, "row %d, column %d: ", row, column);
+    note(place + what);
+}
+
 Runner::Runner(std::size_t capacity, bool aligned, std::uint64_t seed)
     : aligned_(aligned), random_(seed), weights_(capacity), packed_(capacity),
       activations_(capacity), output_(std::size_t{1} << 16) {}
@@ -104,8 +110,7 @@ void Runner::vec_dot(const lb_kernel &kernel, const Problem &problem, const Expe
             ++outcome.results;
             check_outside(s, s + 1, outcome);
             if (const auto why = complaint(problem, expected, row, column, load(s)); !why.empty())
-                outcome.note("row " + std::to_string(row) + ", column " + std::to_string(column) +
-                             ": " + why);
+                outcome.note(row, column, why);
         }
     }
 }
@@ -141,8 +146,7 @@ void Runner::gemm(const lb_kernel &kernel, const std::uint8_t *packed, const Pro
         ++outcome.results;
         if (const auto why = complaint(problem, expected, row, first + column, load(s + i));
             !why.empty())
-            outcome.note("row " + std::to_string(row) + ", column " +
-                         std::to_string(first + column) + ": " + why);
+            outcome.note(row, first + column, why);
     }
 }
 
@@ -150,6 +154,7 @@ void Runner::panels(const lb_kernel &kernel, const lb_packing &packing, const Pr
                     const Expected &expected, Outcome &outcome) {
     for (int rows : row_counts(packing.panel_rows, problem.columns == most_columns)) {
         rows = std::min(rows, problem.rows);
+        say(outcome, problem, problem.columns, rows);
         const std::uint8_t *packed = pack(packing, problem, rows);
         for (int columns : column_counts(kernel, problem)) {
             // Each column once for the small problems, so that gemv meets all kinds of them.
