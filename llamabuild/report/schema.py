@@ -1,4 +1,4 @@
-"""The JSON Schema of the document. ``python -m llamabuild.report.schema`` writes the file anew."""
+"""The JSON Schemas of the documents. ``python -m llamabuild.report.schema`` writes them anew."""
 
 from __future__ import annotations
 
@@ -9,32 +9,43 @@ from typing import Any
 
 import msgspec
 
-from llamabuild.report.document import SCHEMA, Document
+from llamabuild.report import document, kernels_document
 
-FILE = "variants.schema.json"
+VARIANTS, KERNELS = "variants", "kernels"
+DOCUMENTS = {
+    VARIANTS: (document.Document, document.SCHEMA),
+    KERNELS: (kernels_document.KernelsDocument, kernels_document.SCHEMA),
+}
+"""By the command whose ``--json`` they describe: type, and the value of ``schema``."""
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema(command: str = VARIANTS) -> dict[str, Any]:
     """Return the schema (JSON Schema 2020-12) as the types have it."""
-    schema = msgspec.json.schema(Document)
-    schema["$defs"]["Document"]["properties"]["schema"] = {"const": SCHEMA}
+    kind, name = DOCUMENTS[command]
+    schema = msgspec.json.schema(kind)
+    schema["$defs"][kind.__name__]["properties"]["schema"] = {"const": name}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "llamabuild variants --json",
+        "title": f"llamabuild {command} --json",
         **schema,
     }
 
 
-def shipped() -> dict[str, Any]:
+def shipped(command: str = VARIANTS) -> dict[str, Any]:
     """Return the schema that ships with the package."""
-    text = files("llamabuild.report").joinpath(FILE).read_text(encoding="utf-8")
+    text = files("llamabuild.report").joinpath(_file(command)).read_text(encoding="utf-8")
     return dict(json.loads(text))
 
 
 def main() -> None:
-    """Write the file beside this one."""
-    text = json.dumps(json_schema(), indent=2, ensure_ascii=False)
-    Path(__file__).with_name(FILE).write_text(text + "\n", encoding="utf-8")
+    """Write the files beside this one."""
+    for command in DOCUMENTS:
+        text = json.dumps(json_schema(command), indent=2, ensure_ascii=False)
+        Path(__file__).with_name(_file(command)).write_text(text + "\n", encoding="utf-8")
+
+
+def _file(command: str) -> str:
+    return f"{command}.schema.json"
 
 
 if __name__ == "__main__":

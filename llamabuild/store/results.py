@@ -1,4 +1,4 @@
-"""The results database: runs, their arms, and every trial, one transaction each.
+"""The results database: runs, their arms, and every trial, one transaction each; kernel runs.
 
 SQLite in the state folder. A trial is on disk before the next one starts, so that nothing but
 the trial in flight can be lost; the primary key keeps a resumed run from storing one twice.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
 
 from llamabuild.errors import BadInput, EnvironmentLacks
+from llamabuild.types.kernels import KernelRun
 from llamabuild.types.machine import MachineState
 from llamabuild.types.run import Arm, DiscardedBlock, Run, Trial
 
@@ -22,10 +24,32 @@ from .paths import state_dir
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1 had no kernel runs."""
 BUSY_SECONDS = 30.0
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One of the two kinds of runs, and what is said when one isn't found."""
+
+    table: str
+    what: str
+    made_by: str
+    remedy: str
+
+
+VARIANT_RUNS = Kind(
+    "runs",
+    "run",
+    "python -m llamabuild variants",
+    "'python -m llamabuild report --list' names all runs",
+)
+KERNEL_RUNS = Kind(
+    "kernel_runs", "kernel run", "python -m llamabuild kernels", "take its whole id, or 'latest'"
+)
 
 
 class Results:
@@ -107,12 +131,53 @@ class Results:
     def settle_running(self, keep: str) -> None:
         """Call runs that still say ``running`` interrupted, except ``keep``."""
         with self._transaction():
+            for table in ("runs", "kernel_runs"):
+                self._db.execute(
+                    f"UPDATE {table} SET status = 'interrupted',"  # noqa: S608
+                    " document = json_set(document, '$.status', 'interrupted')"
+                    " WHERE status = 'running' AND id <> ?",
+                    (keep,),
+                )
+
+    def save_kernel_run(self, run: KernelRun) -> None:
+        """Store a run of ``kernels`` whole, or replace what is stored of it."""
+        with self._transaction():
             self._db.execute(
-                "UPDATE runs SET status = 'interrupted',"
-                " document = json_set(document, '$.status', 'interrupted')"
-                " WHERE status = 'running' AND id <> ?",
-                (keep,),
+                "INSERT INTO kernel_runs VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+                " status = excluded.status, document = excluded.document",
+                (run.id, run.machine.fingerprint, run.started, run.status, _json(run)),
             )
+
+    def kernel_runs(self) -> tuple[KernelRun, ...]:
+        """Return all runs of ``kernels``, oldest first."""
+        rows = self._rows("SELECT document FROM kernel_runs ORDER BY started, id")
+        return tuple(_decode(row[0], KernelRun) for row in rows)
+
+    def kernel_run(self, run_id: str) -> KernelRun:
+        """Return a run of ``kernels`` by its id, a unique beginning of it, or ``latest``.
+
+        Raises:
+            BadInput: There is no such run, or there are several.
+        """
+        found = self._find(run_id, KERNEL_RUNS)
+        [(document,)] = self._rows("SELECT document FROM kernel_runs WHERE id = ?", found)
+        return _decode(document, KernelRun)
+
+    def latest_kernel_run(self, fingerprint: str, *, probes: bool = False) -> KernelRun | None:
+        """Return the newest complete run of ``kernels`` on a machine, or None.
+
+        Args:
+            fingerprint: Of the machine.
+            probes: Pass over runs without probes.
+        """
+        rows = self._rows(
+            "SELECT document FROM kernel_runs WHERE fingerprint = ? AND status = 'done'"
+            " AND json_array_length(document, '$.probes') >= ?"
+            " ORDER BY started DESC, id DESC LIMIT 1",
+            fingerprint,
+            int(probes),
+        )
+        return _decode(rows[0][0], KernelRun) if rows else None
 
     def runs(self) -> tuple[Run, ...]:
         """Return all runs, oldest first."""
@@ -161,22 +226,28 @@ class Results:
             for row in rows
         )
 
-    def _find(self, run_id: str) -> str:
+    def _find(self, run_id: str, kind: Kind = VARIANT_RUNS) -> str:
         if run_id == "latest":
-            rows = self._rows("SELECT id FROM runs ORDER BY started DESC, id DESC LIMIT 1")
+            rows = self._rows(
+                f"SELECT id FROM {kind.table} ORDER BY started DESC, id DESC LIMIT 1"  # noqa: S608
+            )
             if not rows:
-                message = "there is no run yet"
-                raise BadInput(message, "make one with 'python -m llamabuild variants'")
+                message = f"there is no {kind.what} yet"
+                raise BadInput(message, f"make one with '{kind.made_by}'")
             return str(rows[0][0])
-        rows = self._rows("SELECT id FROM runs WHERE substr(id, 1, length(?1)) = ?1", run_id)
+        rows = self._rows(
+            f"SELECT id FROM {kind.table} WHERE substr(id, 1, length(?1)) = ?1",  # noqa: S608
+            run_id,
+        )
         exact = [row[0] for row in rows if row[0] == run_id]
         if len(rows) != 1 and not exact:
             known = ", ".join(row[0] for row in rows[:5])
-            message = f"run '{run_id}' is {'ambiguous: ' + known if rows else 'not in the store'}"
-            raise BadInput(message, "'python -m llamabuild report --list' names all runs")
+            found = "ambiguous: " + known if rows else "not in the store"
+            message = f"{kind.what} '{run_id}' is {found}"
+            raise BadInput(message, kind.remedy)
         return str((exact or [rows[0][0]])[0])
 
-    def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+    def _rows(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:
         with self._named_errors():
             rows: list[tuple[Any, ...]] = self._db.execute(query, values).fetchall()
         return rows
@@ -186,7 +257,7 @@ class Results:
         if version > SCHEMA_VERSION:
             message = f"{self._path}: written by a newer llamabuild (schema {version})"
             raise BadInput(message, "update llamabuild, or set LLAMABUILD_STATE to another folder")
-        if version == 0:
+        if version < SCHEMA_VERSION:  # every table so far was only ever added
             schema = Path(__file__).with_name("schema.sql").read_text("utf-8")
             self._db.executescript(
                 f"BEGIN IMMEDIATE; {schema} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"

@@ -38,3 +38,11 @@ CREATE TABLE IF NOT EXISTS discarded_blocks (
     reason TEXT NOT NULL,
     PRIMARY KEY (run, block)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS kernel_runs (
+    id          TEXT PRIMARY KEY,
+    fingerprint TEXT NOT NULL,           -- of the machine
+    started     TEXT NOT NULL,           -- ISO 8601, UTC
+    status      TEXT NOT NULL,
+    document    TEXT NOT NULL            -- JSON: types.kernels.KernelRun
+) STRICT;

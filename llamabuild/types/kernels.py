@@ -104,12 +104,17 @@ class KernelResult(Data, frozen=True, kw_only=True):
     run over this one's: above 1 is faster than ggml; paired and interleaved."""
     low: float | None
     high: float | None
+    """Of the ratio: an exact interval at the run's ``level``, for this comparison by itself; None
+    where there are too few rounds for one, and for the row that others are compared with."""
     against: str
     """``by`` and ``function`` that the ratio refers to."""
     correct: bool | None
     """Against the reference; None when it was not run."""
     max_error: float | None
     """Largest error as a fraction of the sum of absolute terms."""
+    samples: tuple[float, ...] = ()
+    """``ns_per_256`` of each round; the n-th of all rows with the same format, columns, residence
+    and thread count are of one round."""
     status: str = "ok"
     """``ok``, ``unsupported`` (this CPU), ``missing`` (no such symbol), ``wrong``, ``failed``."""
     reason: str = ""
@@ -146,6 +151,11 @@ class KernelRun(Data, frozen=True, kw_only=True):
     version: str
     quick: bool
     seed: int
+    """Of the order within rounds."""
+    rounds: int
+    """Samples of each kernel."""
+    level: float
+    """Of the intervals, such as 0.95."""
     threads: tuple[int, ...]
     machine: Machine
     clock: Clock | None

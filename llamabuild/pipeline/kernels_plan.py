@@ -1,0 +1,194 @@
+"""The plan of a run of ``kernels``: what this machine, this store and the time allow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llamabuild.kernels.plan import RESIDENCES, Group, Wish, fit, plan_groups
+from llamabuild.kernels.registry import implementations, missing_features
+from llamabuild.probes import (
+    available_bytes,
+    estimated_seconds,
+    plan_probes,
+    residence,
+    residence_bytes,
+)
+from llamabuild.probes.loops import usable_loops
+from llamabuild.probes.placement import cpu_order, numa_nodes
+from llamabuild.types.base import Data
+from llamabuild.types.kernels import GgmlLibrary, KernelResult
+
+from .kernels_rivals import baselines, find_rivals
+from .kernels_rows import missing_row, unsupported_row
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llamabuild.kernels.ggml import GgmlFunction
+    from llamabuild.kernels.registry import Implementation
+    from llamabuild.kernels.timing import MatMul
+    from llamabuild.types.machine import Machine
+
+    from .kernels_request import KernelRequest
+
+RESERVE_SECONDS = 5.0
+"""To load libraries and to calibrate the clock."""
+
+
+LAYOUTS = 5
+"""Of the same weights at once: rows, two panels of ours, those of two ggml builds."""
+MEMORY_PART = 0.6
+"""Of the available memory that weights may take."""
+
+
+class KernelPlan(Data, frozen=True, kw_only=True):
+    """What is going to be measured."""
+
+    wish: Wish
+    probes: int
+    """How many."""
+    probe_seconds: float
+    groups: tuple[Group, ...]
+    """Of kernels, the most important first."""
+    left_out: tuple[Group, ...]
+    """For which there is no time."""
+    libraries: tuple[GgmlLibrary, ...]
+    absent: tuple[KernelResult, ...]
+    """Rows of kernels that can't be run here."""
+    notes: tuple[str, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Of all together, about."""
+        return RESERVE_SECONDS + self.probe_seconds + sum(g.seconds for g in self.groups)
+
+
+def make_plan(request: KernelRequest, wish: Wish, machine: Machine) -> KernelPlan:
+    """Return what is going to be measured, within the request's time.
+
+    Raises:
+        BadInput: An unknown variant.
+    """
+    number, probe_seconds = _probes(request, wish, machine)
+    if not request.kernels:
+        return KernelPlan(
+            wish=wish,
+            probes=number,
+            probe_seconds=probe_seconds,
+            groups=(),
+            left_out=(),
+            libraries=(),
+            absent=(),
+            notes=(),
+        )
+    asked = _asked(wish)
+    runnable = [kernel for kernel in asked if not missing_features(kernel)]
+    formats = tuple(dict.fromkeys(kernel.format for kernel in runnable))
+    rivals = find_rivals(baselines(request.baselines, machine.cpu), formats)
+    left = request.limit_seconds - probe_seconds - RESERVE_SECONDS
+    groups, reduced = _groups(wish, machine, runnable, rivals.kernels, left)
+    return KernelPlan(
+        wish=wish,
+        probes=number,
+        probe_seconds=probe_seconds,
+        groups=groups[0],
+        left_out=groups[1],
+        libraries=rivals.libraries,
+        absent=(
+            *(unsupported_row(k, lacks) for k in asked if (lacks := missing_features(k))),
+            *(missing_row(item) for item in rivals.missing),
+        ),
+        notes=(*rivals.notes, *reduced, *_other_notes(request, wish, machine, groups[1])),
+    )
+
+
+def _asked(wish: Wish) -> list[Implementation]:
+    return [
+        kernel
+        for kernel in implementations()
+        if kernel.format in (wish.formats or (kernel.format,))
+        and kernel.shape in (wish.shapes or (kernel.shape,))
+        and kernel.isa in (wish.isas or (kernel.isa,))
+    ]
+
+
+def _probes(request: KernelRequest, wish: Wish, machine: Machine) -> tuple[int, float]:
+    if not request.probes:
+        return 0, 0.0
+    specs = plan_probes(
+        machine,
+        usable_loops(machine.cpu.features),
+        threads=wish.threads,
+        quick=wish.quick,
+        nodes=numa_nodes() if machine.numa_nodes > 1 else (),
+    )
+    return len(specs), estimated_seconds(specs)
+
+
+def _groups(
+    wish: Wish,
+    machine: Machine,
+    kernels: Sequence[Implementation],
+    rivals: Sequence[GgmlFunction | MatMul],
+    seconds: float,
+) -> tuple[tuple[tuple[Group, ...], tuple[Group, ...]], tuple[str, ...]]:
+    """Return the groups that fit and those that don't; weights in memory are halved if it helps."""
+    sizes, reduced = place_sizes(wish, machine, available_bytes(machine))
+    halved = {key: size // 2 if key[0] == "memory" else size for key, size in sizes.items()}
+    cpus = cpu_order(machine)
+    whole = fit(plan_groups(wish, kernels, rivals, sizes, cpus), seconds)
+    if not whole[1]:
+        return whole, reduced
+    half = fit(plan_groups(wish, kernels, rivals, halved, cpus), seconds)
+    if len(half[0]) == len(whole[0]):
+        return whole, reduced
+    return half, (
+        *reduced,
+        "weights in memory are half of the probes' largest set, to save time",
+    )
+
+
+def place_sizes(
+    wish: Wish, machine: Machine, available: int
+) -> tuple[dict[tuple[str, int], int], tuple[str, ...]]:
+    """Return the bytes of each thread by residence and thread count, and what was reduced.
+
+    A group has its weights in several layouts at once, so those in memory may be fewer than the
+    probes' largest working set. 0 where a machine has no such place.
+
+    Args:
+        wish: Names the thread counts.
+        machine: Where.
+        available: Memory in bytes.
+    """
+    sizes = {}
+    notes: dict[str, None] = {}
+    for threads in wish.threads:
+        for place in RESIDENCES:
+            size = residence_bytes(machine, place, threads, available=available)
+            most = int(available * MEMORY_PART / LAYOUTS / threads)
+            if place == "memory" and size > most:
+                size = most if residence(machine, max(1, most), threads) == place else 0
+                what = "fewer weights in memory than the probes had" if size else "none there"
+                notes[f"too little memory: {what}"] = None
+            sizes[place, threads] = size
+    return sizes, tuple(notes)
+
+
+def _other_notes(
+    request: KernelRequest, wish: Wish, machine: Machine, left_out: tuple[Group, ...]
+) -> list[str]:
+    notes = []
+    if len(machine.affinity) == 1:
+        notes.append("one CPU only: nothing is measured with several threads")
+    notes.extend(
+        f"no {place} of its own here: nothing is measured in it"
+        for place in wish.residences or RESIDENCES
+        if not any(residence_bytes(machine, place, threads) for threads in wish.threads)
+    )
+    if not request.probes:
+        notes.append("without probes: no bounds")
+    if left_out:
+        titles = "; ".join(group.title for group in left_out)
+        notes.append(f"left out to stay within the time (--minutes allows more): {titles}")
+    return notes
