@@ -24,11 +24,12 @@ def json_schema(command: str = VARIANTS) -> dict[str, Any]:
     kind, name = DOCUMENTS[command]
     schema = msgspec.json.schema(kind)
     schema["$defs"][kind.__name__]["properties"]["schema"] = {"const": name}
-    return {
+    whole = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"llamabuild {command} --json",
         **schema,
     }
+    return dict(json.loads(json.dumps(whole)))  # tuples become lists, as in the file
 
 
 def shipped(command: str = VARIANTS) -> dict[str, Any]:
