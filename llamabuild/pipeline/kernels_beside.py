@@ -1,7 +1,8 @@
-"""Reads of memory right before and after the kernels that read their weights from it.
+"""Reads of memory or L3 right before and after the kernels that read their weights from it.
 
-What a machine's memory gives changes within minutes where other guests use it too, so a bound from
-the probes at the beginning of a run would say little about a group in its middle.
+What a machine's memory and last-level cache give changes within minutes where other guests use them
+too, so a bound from the probes at the beginning of a run would say little about a group in its
+middle.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
     from llamabuild.types.kernels import Probe
     from llamabuild.types.machine import Machine
 
+SHARED = ("L3", MEMORY)
+"""Places that others use too."""
 SECONDS = 0.1
 """Of each loop."""
 GROUP_SECONDS = 1.0
-"""What both reads add to a group in memory, about."""
+"""What both reads add to a group in one of them, about."""
 
 
 def read_beside(
@@ -34,9 +37,9 @@ def read_beside(
 ) -> tuple[Probe, ...]:
     """Return reads of as many bytes as a group's weights, on as many threads.
 
-    Nothing for a group in a cache, which belongs to its core or to this machine.
+    Nothing for a group in a cache of its core's own.
     """
-    if group.residence != MEMORY:
+    if group.residence not in SHARED:
         return ()
     reads = [
         loop
@@ -74,7 +77,7 @@ def nearest_in_time(probes: Sequence[Probe], beside: Sequence[Probe]) -> tuple[P
 
 def with_beside(group: Group) -> Group:
     """Return a group with the time that the reads beside it take."""
-    extra = GROUP_SECONDS if group.residence == MEMORY else 0.0
+    extra = GROUP_SECONDS if group.residence in SHARED else 0.0
     return msgspec.structs.replace(group, seconds=group.seconds + extra)
 
 

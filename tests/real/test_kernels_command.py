@@ -53,13 +53,13 @@ def test_ggml_ran_beside_in_every_group_and_all_are_correct(quick):
     assert not [row for row in quick[0]["kernels"] if row["status"] in {"wrong", "failed"}]
 
 
-def test_a_kernel_is_within_its_bound_in_cache(quick):
-    """Memory is left out: what other guests do to it changes between probe and kernel."""
-    rows = [row for row in quick[0]["kernels"] if row["residence"] == "L2"]
-    assert rows
-    for row in rows:
-        assert row["bound"] in {"bandwidth", "compute"}
-        assert 0 < row["share_of_bound"] < 1.15, row["function"]
+def test_kernels_are_within_their_bound(quick):
+    """All but a few: another guest may be busy while a probe runs, and idle after."""
+    rows = [row for row in quick[0]["kernels"] if row["status"] == "ok"]
+    assert {row["bound"] for row in rows} <= {"bandwidth", "compute"}
+    assert all(row["share_of_bound"] > 0 for row in rows)
+    beyond = [row["function"] for row in rows if row["share_of_bound"] > 1.15]
+    assert len(beyond) <= len(rows) // 4, beyond
 
 
 def test_ctrl_c_keeps_what_was_measured(built, tmp_path):
