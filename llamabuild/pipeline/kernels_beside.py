@@ -55,18 +55,18 @@ def read_beside(
             bytes_per_thread=size,
             residence=group.residence,
             seconds=SECONDS,
-            note=f"beside {group.title}",
         )
         for loop in reads
         if loop.width_bits == widest
     ]
-    return run_probes(
+    found = run_probes(
         machine,
         specs,
         on_probe=lambda *_: None,
         should_stop=should_stop,
         on_note=lambda _: None,
     )
+    return tuple(msgspec.structs.replace(probe, beside=group.title) for probe in found)
 
 
 def nearest_in_time(probes: Sequence[Probe], beside: Sequence[Probe]) -> tuple[Probe, ...]:

@@ -7,17 +7,20 @@ import sys
 from types import SimpleNamespace
 
 import jsonschema
+import msgspec
 import pytest
 
 from llamabuild.cli import main
 from llamabuild.kernels.ggml import Missing
 from llamabuild.kernels.timing import MatMul
+from llamabuild.machine.detect import detect_machine
 from llamabuild.pipeline import kernels_check
 from llamabuild.pipeline.kernels_rivals import Rivals
 from llamabuild.report.schema import json_schema, shipped
 from llamabuild.store.locks import measurement_lock
 from llamabuild.store.results import Results
 from llamabuild.types.kernels import Clock, GgmlLibrary
+from llamabuild.types.run import Arm
 from tests.kernel_runs import make_probe, make_spread
 
 NATIVE = GgmlLibrary(name="ggml:native", build_id="b1", sha256="00")
@@ -78,7 +81,7 @@ def machine(monkeypatch):
     monkeypatch.setattr(f"{where}.kernels.measure_probes", measure_probes)
     monkeypatch.setattr(f"{where}.kernels_measure.time_jobs", fake_times)
     monkeypatch.setattr(f"{where}.kernels_plan.find_rivals", lambda *_: faked.rivals)
-    beside = make_probe(residence="memory", note="beside")
+    beside = make_probe(residence="memory", beside="q8_0")
     monkeypatch.setattr(f"{where}.kernels.read_beside", lambda *_: (beside,))
     return faked
 
@@ -92,7 +95,7 @@ def test_json_has_what_is_promised_and_is_stored(llamabuild, machine):
     assert data["run"]["seed"] == 4
     assert data["run"]["status"] == "done"
     assert data["clock_hz"] == 3e9
-    assert [probe["note"] for probe in data["probes"]] == ["", "", "beside", "beside"]
+    assert [probe["beside"] for probe in data["probes"]] == ["", "", "q8_0", "q8_0"]
     timed = [row for row in data["kernels"] if row["status"] == "ok"]
     assert {(r["format"], r["shape"], r["residence"], r["threads"]) for r in timed} == {
         ("q8_0", "vec_dot", "L2", 1)
@@ -103,6 +106,9 @@ def test_json_has_what_is_promised_and_is_stored(llamabuild, machine):
     assert data["notes"] == ["without ggml's kernels of native: not built"]
     with Results.open() as results:
         assert results.kernel_run("latest").id == data["run"]["id"]
+    again = llamabuild("kernels", "--show", data["run"]["id"], "--json")
+    assert json.loads(again.out) == data
+    assert "vec_dot" in llamabuild("kernels", "--show", "latest").out
 
 
 def test_the_shipped_schema_is_not_stale():
@@ -169,7 +175,7 @@ def test_an_interrupt_keeps_what_there_is(llamabuild, machine, monkeypatch):
     assert run.status == "interrupted"
     timed = [row for row in run.kernels if row.status == "ok"]
     assert {row.spread.samples for row in timed} == {7, 1}
-    assert len([probe for probe in run.probes if not probe.note]) == 2
+    assert len([probe for probe in run.probes if not probe.beside]) == 2
 
 
 def test_a_crash_is_stored_as_failed(llamabuild, machine, monkeypatch):
@@ -248,6 +254,7 @@ def test_the_list_says_what_runs_here(llamabuild, monkeypatch):
         (["--only-probes", "--no-probes"], 2, "nothing to measure"),
         (["--baseline-builds", "nativ", "--dry-run"], 2, "did you mean 'native'?"),
         (["--minutes", "0"], 2, "--minutes"),
+        (["--show", "1999"], 2, "kernel run '1999' is not in the store"),
     ],
 )
 def test_bad_input_is_one_line_and_a_code(llamabuild, arguments, code, says):
@@ -263,3 +270,28 @@ def test_builds_that_are_not_there_are_named_with_the_remedy(llamabuild):
     notes = json.loads(result.out)["notes"]
     assert any("python -m llamabuild build native" in note for note in notes)
     assert json.loads(llamabuild(*SMALL, "gemv", "--dry-run", "--json").out)["groups"]
+
+
+def test_build_builds_what_runs_beside(llamabuild, machine, monkeypatch):
+    asked = []
+
+    def build_variants(request, _observer):
+        asked.extend(request.names)
+        return (Arm(name="native", status="build failed", reason="no compiler"),)
+
+    monkeypatch.setattr("llamabuild.pipeline.builds.build_variants", build_variants)
+    result = llamabuild(*SMALL, "vec_dot", "--build", "--baseline-builds", "native")
+    assert asked == ["native"]
+    assert result.code == 0
+    assert "native: build failed: no compiler" in result.err
+
+
+def test_one_cpu_is_named(llamabuild, machine, monkeypatch):
+    def one(machine):
+        return msgspec.structs.replace(machine, affinity=machine.affinity[:1], usable_threads=1)
+
+    detected = one(detect_machine())
+    monkeypatch.setattr("llamabuild.pipeline.kernels.detect_machine", lambda: detected)
+    data = json.loads(llamabuild("kernels", "--quick", "--format", "q8_0", "--json").out)
+    assert data["run"]["threads"] == [1]
+    assert any(note.startswith("one CPU only") for note in data["notes"])
