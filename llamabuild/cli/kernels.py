@@ -88,6 +88,7 @@ def _names(
     "--seed", type=click.IntRange(0, 2**32 - 1), help="Of the order within rounds [default: random]"
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be measured, and how long it takes.")
+@click.option("--show", metavar="RUN", help="Print a stored run again ('latest' works).")
 @click.option("--list", "as_list", is_flag=True, help="List all kernels and which can run here.")
 @options.as_json
 def command(
@@ -96,6 +97,7 @@ def command(
     baselines: str | None,
     build: bool,
     dry_run: bool,
+    show: str | None,
     as_list: bool,
     as_json: bool,
     **wishes: Any,  # noqa: ANN401
@@ -110,6 +112,12 @@ def command(
         from .kernels_list import print_list  # noqa: PLC0415
 
         print_list(wishes["formats"], wishes["shapes"], wishes["isas"], as_json=as_json)
+        return
+    if show:
+        from llamabuild.store.results import Results  # noqa: PLC0415
+
+        with Results.open() as results:
+            _print(results.kernel_run(show), as_json=as_json)
         return
     if only_probes and not wishes["probes"]:
         message = "--only-probes with --no-probes leaves nothing to measure"
@@ -160,6 +168,11 @@ def _run(request: KernelRequest, *, as_json: bool) -> None:
 
     with kernel_observer() as watching:
         run = run_kernels(request, watching)
+    _print(run, as_json=as_json)
+    _complain(run)
+
+
+def _print(run: KernelRun, *, as_json: bool) -> None:
     if as_json:
         import msgspec  # noqa: PLC0415
 
@@ -170,7 +183,6 @@ def _run(request: KernelRequest, *, as_json: bool) -> None:
         from .kernels_table import print_run  # noqa: PLC0415
 
         print_run(run)
-    _complain(run)
 
 
 def _complain(run: KernelRun) -> None:

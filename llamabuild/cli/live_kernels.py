@@ -71,7 +71,7 @@ class KernelNarrator(KernelObserver):
         where = f" in {probe.residence}" if probe.residence else ""
         self._show(
             f"step {number} of {total + self._groups}: probe {probe.name}{where}, "
-            f"{probe.threads} threads",
+            f"{probe.threads} thread{'s' if probe.threads > 1 else ''}",
             self._end - time.monotonic(),
         )
 
@@ -92,7 +92,8 @@ class KernelNarrator(KernelObserver):
 
     def finished(self, run: KernelRun) -> None:
         """Say that it is over."""
-        self.note(f"kernel run {run.id} is {run.status}")
+        again = f"python -m llamabuild kernels --show {run.id}"
+        self.note(f"kernel run {run.id} is {run.status}; '{again}' prints it again")
 
     def _show(self, what: str, left_seconds: float) -> None:
         elapsed = minutes(time.monotonic() - self._began)

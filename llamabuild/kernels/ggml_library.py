@@ -114,7 +114,7 @@ def load(path: Path) -> Library:
         message = f"{path.name} is not there"
         raise EnvironmentLacks(message, "build the variant again")
     base = _base_of(path)
-    trial = run([sys.executable, "-c", TRIAL, base, path], timeout_seconds=TRIAL_SECONDS)
+    trial = run([sys.executable, "-I", "-c", TRIAL, base, path], timeout_seconds=TRIAL_SECONDS)
     if not trial.ok:
         message = f"{path.name} can't be used on this machine: loading it {trial.failure()}"
         raise EnvironmentLacks(message, "build it for this CPU")

@@ -239,7 +239,7 @@ def _seconds(jobs: Sequence[Job], rounds: int) -> float:
         rate = min(BYTES_PER_SECOND * job.threads, MOST_BYTES_PER_SECOND)
         operations = 2 * job.weights * job.columns / (OPERATIONS_PER_SECOND * job.threads)
         each = max(job.weight_bytes / rate, operations)
-        total += rounds * max(SAMPLE_SECONDS, PASSES * each) + LAYOUT_SECONDS
+        total += (rounds + 1) * max(SAMPLE_SECONDS, PASSES * each) + LAYOUT_SECONDS
         layouts.add((job.kernel.panel_rows, getattr(job.kernel, "library", "")))
     return total + len(layouts) * jobs[0].weight_bytes / TOUCH_BYTES_PER_SECOND
 

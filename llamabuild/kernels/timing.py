@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import psutil
 
 from llamabuild.errors import EnvironmentLacks
 from llamabuild.machine.extension import load_extension
@@ -39,6 +40,8 @@ PATTERN_ROWS = 64
 SETTLE_SECONDS = 0.01
 """After a MUL_MAT: OpenMP's threads spin for some milliseconds before they sleep, and would take
 the CPU from the next job."""
+MEMORY_SHARE = 0.8
+"""Of the memory available now, for the weights of one job."""
 DATA_SEED = 1
 """Of weights and activations; no kernel's time depends on ordinary values."""
 
@@ -113,8 +116,9 @@ def time_jobs(
 ) -> dict[Job, tuple[float, ...]]:
     """Return the samples of each job, one for each round, in ns for 256 weights and one column.
 
-    Jobs of the same weights share them in memory. Before each sample a job runs once unmeasured,
-    which brings its weights back to the cache they fit in.
+    Jobs of the same weights share them in memory. Every job runs before the first round, so that
+    one that can't is known then, and once unmeasured before each sample, which brings its weights
+    back to the cache they fit in.
 
     Args:
         jobs: All different.
@@ -153,11 +157,13 @@ def _prepare(
     samplers = {}
     for job in jobs:
         try:
-            samplers[job] = (
+            sampler = (
                 _matmul_sampler(job, job.kernel, stack)
                 if isinstance(job.kernel, MatMul)
                 else _kernel_sampler(job, job.kernel, placed)
             )
+            sampler()
+            samplers[job] = sampler
         except (EnvironmentLacks, ValueError) as error:
             if on_failure is None:
                 raise
@@ -208,17 +214,23 @@ def _place(job: Job, kernel: Implementation | ggml.GgmlFunction) -> PlacedWeight
     else:
         pattern = run.pack(kernel.format, kernel.panel_rows, rows)
     size = whole * row_bytes(kernel.format, job.length)
+    # The system would rather end this process than refuse memory that it doesn't have.
+    if size * job.threads > MEMORY_SHARE * psutil.virtual_memory().available:
+        raise _no_memory(size * job.threads)
     try:
         weights: PlacedWeights = load_extension().PlacedWeights(
             pattern, size, list(job.cpus), job.huge_pages
         )
     except MemoryError:
-        message = f"no memory for {size * job.threads >> 20} MiB of weights"
-        raise EnvironmentLacks(message, "time fewer rows") from None
+        raise _no_memory(size * job.threads) from None
     except OSError as error:
         message = f"cannot time on the CPUs {', '.join(map(str, job.cpus))} ({error.strerror})"
         raise EnvironmentLacks(message, "take CPUs that this process may use") from error
     return weights
+
+
+def _no_memory(size: int) -> EnvironmentLacks:
+    return EnvironmentLacks(f"no memory for {size >> 20} MiB of weights", "time fewer rows")
 
 
 def _weights(name: str, rows: int, length: int) -> NDArray[np.uint8]:

@@ -18,6 +18,7 @@ from llamabuild.store.locks import cache_in_use, measurement_lock
 from llamabuild.store.results import Results
 from llamabuild.types.kernels import KernelRun
 
+from .kernels_beside import read_beside
 from .kernels_check import Checker
 from .kernels_measure import measure_group
 from .kernels_plan import make_plan
@@ -27,6 +28,7 @@ from .kernels_rows import LEVEL, Context
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from llamabuild.kernels.plan import Group
     from llamabuild.types.kernels import Probe
 
     from .kernels_observer import KernelObserver
@@ -145,16 +147,21 @@ def _measure(
             continue
         left = sum(each.seconds for each in plan.groups[index:])
         observer.group_started(group.title, index + 1, len(plan.groups), left)
-        rows = measure_group(
+
+        def read(group: Group = group) -> tuple[Probe, ...]:
+            return read_beside(run.machine, group, should_stop) if request.probes else ()
+
+        rows, beside = measure_group(
             group,
             rounds=run.rounds,
             seed=run.seed + index,
             checker=checker,
             context=context,
+            read=read,
             should_stop=should_stop,
             until=until,
         )
-        keeper.save(kernels=(*keeper.run.kernels, *rows))
+        keeper.save(kernels=(*keeper.run.kernels, *rows), probes=(*keeper.run.probes, *beside))
         observer.group(rows)
     if left_out:
         keeper.note(f"the time was over before: {'; '.join(left_out)}")

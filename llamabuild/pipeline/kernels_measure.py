@@ -5,10 +5,13 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from llamabuild.errors import EnvironmentLacks
 from llamabuild.kernels.timing import time_jobs
 from llamabuild.machine.state import read_counters
 
+from .kernels_beside import nearest_in_time
 from .kernels_rows import blank_row, group_rows
 
 if TYPE_CHECKING:
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
     from llamabuild.kernels.plan import Group
     from llamabuild.kernels.timing import Job
-    from llamabuild.types.kernels import KernelResult
+    from llamabuild.types.kernels import KernelResult, Probe
 
     from .kernels_check import Check, Checker
     from .kernels_rows import Context
@@ -32,10 +35,11 @@ def measure_group(
     seed: int,
     checker: Checker,
     context: Context,
+    read: Callable[[], tuple[Probe, ...]],
     should_stop: Callable[[], bool],
     until: float,
-) -> tuple[KernelResult, ...]:
-    """Return a row for each job of a group.
+) -> tuple[tuple[KernelResult, ...], tuple[Probe, ...]]:
+    """Return a row for each job of a group, and the reads beside it.
 
     Args:
         group: What to time.
@@ -43,6 +47,7 @@ def measure_group(
         seed: Of the order within rounds.
         checker: Knows which kernels are correct.
         context: Clock and probes.
+        read: Measures the reads beside the group; called before and after.
         should_stop: Asked after each round.
         until: Time on the monotonic clock after which the fewest rounds must do.
     """
@@ -70,6 +75,7 @@ def measure_group(
         done = min((len(taken) for taken in samples.values()), default=0)
         return should_stop() or (done >= FEWEST_ROUNDS and monotonic() > until)
 
+    beside = read()
     before = read_counters().steal_seconds
     samples = time_jobs(
         [job for job in group.jobs if job not in failed],
@@ -80,6 +86,8 @@ def measure_group(
     )
     after = read_counters().steal_seconds
     steal = None if before is None or after is None else max(0.0, after - before)
-    timed = group_rows(samples, checks, context, steal)
+    beside = (*beside, *read())
+    near = nearest_in_time(context.probes, beside)
+    timed = group_rows(samples, checks, msgspec.structs.replace(context, probes=near), steal)
     by_job = {**failed, **dict(zip(samples, timed, strict=True))}
-    return tuple(by_job[job] for job in group.jobs)
+    return tuple(by_job[job] for job in group.jobs if job in by_job), beside

@@ -18,11 +18,12 @@ from llamabuild.probes.placement import cpu_order, numa_nodes
 from llamabuild.types.base import Data
 from llamabuild.types.kernels import GgmlLibrary, KernelResult
 
+from .kernels_beside import with_beside
 from .kernels_rivals import baselines, find_rivals
 from .kernels_rows import missing_row, unsupported_row
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from llamabuild.kernels.ggml import GgmlFunction
     from llamabuild.kernels.registry import Implementation
@@ -86,7 +87,7 @@ def make_plan(request: KernelRequest, wish: Wish, machine: Machine) -> KernelPla
     formats = tuple(dict.fromkeys(kernel.format for kernel in runnable))
     rivals = find_rivals(baselines(request.baselines, machine.cpu), formats)
     left = request.limit_seconds - probe_seconds - RESERVE_SECONDS
-    groups, reduced = _groups(wish, machine, runnable, rivals.kernels, left)
+    groups, reduced = _groups(wish, machine, runnable, rivals.kernels, left, beside=request.probes)
     return KernelPlan(
         wish=wish,
         probes=number,
@@ -131,15 +132,24 @@ def _groups(
     kernels: Sequence[Implementation],
     rivals: Sequence[GgmlFunction | MatMul],
     seconds: float,
+    *,
+    beside: bool,
 ) -> tuple[tuple[tuple[Group, ...], tuple[Group, ...]], tuple[str, ...]]:
     """Return the groups that fit and those that don't; weights in memory are halved if it helps."""
     sizes, reduced = place_sizes(wish, machine, available_bytes(machine))
     halved = {key: size // 2 if key[0] == "memory" else size for key, size in sizes.items()}
     cpus = cpu_order(machine)
-    whole = fit(plan_groups(wish, kernels, rivals, sizes, cpus), seconds)
+
+    def fitting(
+        sizes: Mapping[tuple[str, int], int],
+    ) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
+        groups = plan_groups(wish, kernels, rivals, sizes, cpus)
+        return fit([with_beside(group) for group in groups] if beside else groups, seconds)
+
+    whole = fitting(sizes)
     if not whole[1]:
         return whole, reduced
-    half = fit(plan_groups(wish, kernels, rivals, halved, cpus), seconds)
+    half = fitting(halved)
     if len(half[0]) == len(whole[0]):
         return whole, reduced
     return half, (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
+from math import ceil
 from typing import TYPE_CHECKING
 
 from llamabuild.errors import EnvironmentLacks
@@ -14,7 +15,7 @@ from .loops import usable_loops
 from .memory import StoppedError, open_team, pages_had
 from .placement import cpu_order, numa_nodes
 from .plan import plan_probes
-from .residence import MEMORY
+from .residence import GRAIN_BYTES, MEMORY
 from .samples import collect, quantile
 from .spec import BANDWIDTH, CHASE, LATENCY, PAST_CACHES, READ
 
@@ -25,10 +26,17 @@ if TYPE_CHECKING:
     from llamabuild.machine.state import Counters
     from llamabuild.types.machine import Machine
 
-    from .samples import Samples
+    from .samples import Run, Samples
     from .spec import ProbeSpec
 
 THROTTLED_SECONDS = 0.001
+SLICE_BYTES = 16 << 20
+"""Of a thread's memory in one pass, at most: 1 or 2 ms, as samples should be; the next pass takes
+the next slice, so that nothing is read again before all of the working set was."""
+LINE_BYTES = 64
+"""A pointer of a chase each."""
+ROUND_PASSES = 100
+"""Before someone is asked whether to stop."""
 UNITS = {BANDWIDTH: "bytes/s", LATENCY: "ns"}
 OPERATIONS = "operations/s"
 
@@ -115,6 +123,7 @@ def _measure_together(
                 "no order for the NUMA node taken"
                 if team.refused and spec.node is not None
                 else "",
+                samples.note,
                 _throttled(before, after),
             ]
             yield _probe(
@@ -132,28 +141,36 @@ def _sample(
 ) -> tuple[Samples, int]:
     """Return samples, and what a pass of one thread does: bytes, steps or operations."""
     loop = spec.loop
-    per_pass: int = load_extension().probe_units(loop.index, spec.bytes_per_thread)
+    whole = max(GRAIN_BYTES, spec.bytes_per_thread)
+    slices = ceil(whole / SLICE_BYTES) if loop.kind == BANDWIDTH else 1
+    size = whole // slices // GRAIN_BYTES * GRAIN_BYTES
+    per_pass: int = load_extension().probe_units(loop.index, size)
 
-    def run(passes: int, samples: int, *, warm: bool) -> Sequence[float]:
-        return team.run(loop.index, passes, samples, warm=warm)
+    def run(passes: int, samples: int, *, warm: bool) -> Sequence[tuple[float, bool]]:
+        return team.run(loop.index, size, passes, samples, warm=warm)
 
-    if loop.name == CHASE and spec.residence != MEMORY:
-        _go_round(run, spec.bytes_per_thread // 64 // per_pass + 1, should_stop)
-    warm = loop.kind == BANDWIDTH and spec.residence != MEMORY
-    samples = collect(run, seconds=spec.seconds, warm=warm, should_stop=should_stop)
+    cached = spec.residence not in {MEMORY, ""}
+    if cached and loop.name == CHASE:
+        _go_round(run, whole // LINE_BYTES // per_pass + 1, should_stop)
+    elif cached and slices > 1:
+        _go_round(run, slices, should_stop)
+    samples = collect(
+        run,
+        seconds=spec.seconds,
+        warm=cached and slices == 1 and loop.name != CHASE,
+        should_stop=should_stop,
+    )
     if samples is None:
         raise StoppedError
     return samples, per_pass
 
 
-def _go_round(
-    run: Callable[..., Sequence[float]], passes: int, should_stop: Callable[[], bool]
-) -> None:
-    """Follow all pointers once, in short calls, so that they are where they will be."""
-    for _ in range(0, passes, 1000):
+def _go_round(run: Run, passes: int, should_stop: Callable[[], bool]) -> None:
+    """Go over all of the memory once, in short calls, so that it is where it will be."""
+    for done in range(0, passes, ROUND_PASSES):
         if should_stop():
             raise StoppedError
-        run(min(passes, 1000), 1, warm=False)
+        run(min(passes - done, ROUND_PASSES), 1, warm=False)
 
 
 def _values(spec: ProbeSpec, samples: Samples, per_pass: int) -> list[float]:

@@ -55,6 +55,9 @@ class Probe(Data, frozen=True, kw_only=True):
     store; None where it doesn't differ."""
     node: int | None = None
     """NUMA node of the memory; None where there is one node."""
+    beside: str = ""
+    """Group of kernels right before or after which it was made, for their bound, such as ``q4_K in
+    memory, 2 threads``; empty for the probes at the beginning of a run."""
     note: str = ""
     """What was done otherwise than asked, such as a smaller size."""
 
@@ -94,8 +97,9 @@ class KernelResult(Data, frozen=True, kw_only=True):
     operations_per_second: float | None
     """Two for each weight and column."""
     bound: str
-    """``bandwidth`` (read probe of that residence and thread count) or ``compute`` (int8 or f32
-    peak): whichever is the tighter; empty without probes."""
+    """``bandwidth`` (read probe of that residence and thread count, for L3 and memory those made
+    beside the kernel) or ``compute`` (int8 or f32 peak): whichever is the tighter; empty without
+    probes."""
     share_of_bound: float | None
     spread: Spread | None
     """Of ``ns_per_256``."""

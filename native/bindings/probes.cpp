@@ -1,6 +1,6 @@
+#include "placement/pinned.hpp"
 #include "probes/clock.hpp"
 #include "probes/loop.hpp"
-#include "probes/pinned.hpp"
 #include "probes/team.hpp"
 
 #include <memory>
@@ -11,6 +11,7 @@
 #include <system_error>
 
 namespace py = pybind11;
+using namespace lb;
 using namespace lb::probes;
 
 namespace {
@@ -50,11 +51,17 @@ std::unique_ptr<Team> make_team(const std::vector<int> &cpus, std::size_t bytes,
     return std::make_unique<Team>(cpus, bytes, kind, file, node);
 }
 
-std::vector<double> run(Team &team, std::size_t loop, std::size_t passes, std::size_t samples,
-                        bool warm) {
+std::vector<std::pair<double, bool>> run(Team &team, std::size_t loop, std::size_t slice,
+                                         std::size_t passes, std::size_t samples, bool warm) {
+    if (slice == 0 || slice % small_page || slice > team.bytes())
+        throw py::value_error("a slice is a multiple of 4096 up to " +
+                              std::to_string(team.bytes()) + ", not " + std::to_string(slice));
     if (passes == 0 || samples == 0)
         throw py::value_error("passes and samples are at least 1");
-    return team.run(loop_at(loop), passes, samples, warm);
+    std::vector<std::pair<double, bool>> found;
+    for (const Sample &sample : team.run(loop_at(loop), slice, passes, samples, warm))
+        found.emplace_back(sample.seconds, sample.alone);
+    return found;
 }
 
 std::vector<std::pair<double, std::uint64_t>> time_clock(int cpu, std::size_t additions,
@@ -111,9 +118,11 @@ void register_probes(py::module_ &m) {
              py::arg("pages"), py::arg("file") = -1, py::arg("node") = -1)
         .def("prepare", &Team::prepare, py::arg("chase"), py::call_guard<py::gil_scoped_release>(),
              "Touch memory for about 0.1 s; return whether all is ready.")
-        .def("run", &run, py::arg("loop"), py::arg("passes"), py::arg("samples"), py::arg("warm"),
-             py::call_guard<py::gil_scoped_release>(),
-             "Return the seconds of each sample. The CPU must have the loop's features.")
+        .def("run", &run, py::arg("loop"), py::arg("size"), py::arg("passes"), py::arg("samples"),
+             py::arg("warm"), py::call_guard<py::gil_scoped_release>(),
+             "Return the seconds of each sample, and whether nothing else ran on the CPUs. The CPU "
+             "must "
+             "have the loop's features.")
         .def_property_readonly("pinned", &Team::pinned)
         .def_property_readonly("refused", &Team::refused)
         .def_property_readonly("extents", &Team::extents);

@@ -2,33 +2,24 @@
 // where it first touched them, all started together for every sample.
 
 #include "bindings/byte_views.hpp"
-#include "bindings/team.hpp"
 #include "kernels/kernel.h"
+#include "placement/pinned.hpp"
+#include "placement/region.hpp"
 
 #include <pybind11/stl.h>
 
-#include <sys/mman.h>
-
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstring>
-#include <ctime>
+#include <functional>
 #include <limits>
-#include <memory>
-#include <new>
 #include <set>
+#include <system_error>
 
 namespace py = pybind11;
 
 namespace {
-
-constexpr std::size_t huge_page = std::size_t{2} << 20;
-
-double now() {
-    timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
 
 void check_cpus(const std::vector<int> &cpus) {
     if (cpus.empty() || std::set<int>(cpus.begin(), cpus.end()).size() != cpus.size())
@@ -38,31 +29,11 @@ void check_cpus(const std::vector<int> &cpus) {
                               std::to_string(CPU_SETSIZE - 1));
 }
 
-// Memory of one thread, aligned to a huge page.
-class Buffer {
-public:
-    explicit Buffer(std::size_t bytes) : mapped_(bytes + huge_page) {
-        map_ = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (map_ == MAP_FAILED)
-            throw std::bad_alloc();
-        const auto start = reinterpret_cast<std::uintptr_t>(map_);
-        data_ = reinterpret_cast<std::uint8_t *>((start + huge_page - 1) & ~(huge_page - 1));
-    }
-    Buffer(const Buffer &) = delete;
-    Buffer &operator=(const Buffer &) = delete;
-    ~Buffer() {
-        munmap(map_, mapped_);
-    }
-
-    std::uint8_t *data() const {
-        return data_;
-    }
-
-private:
-    std::size_t mapped_;
-    void *map_;
-    std::uint8_t *data_;
-};
+// Runs body(thread) on each CPU; a kernel on another CPU than its weights would tell nothing.
+void run_on(const std::vector<int> &cpus, const std::function<void(std::size_t)> &body) {
+    if (!lb::run_pinned(cpus, body))
+        throw std::system_error(EINVAL, std::generic_category(), "cannot pin a thread");
+}
 
 // The same bytes over and over, once for each thread.
 class PlacedWeights {
@@ -78,20 +49,18 @@ public:
         const std::uint8_t *source = lb::bytes(pattern);
         py::gil_scoped_release release;
         for (std::size_t i = 0; i < cpus_.size(); i++) {
-            buffers_.push_back(std::make_unique<Buffer>(bytes_));
-            const int advice = huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE;
-            if (madvise(buffers_.back()->data(), bytes_, advice) != 0)
-                huge_ = false;
+            regions_.emplace_back(bytes_, huge ? lb::Pages::huge : lb::Pages::small, -1, 0, -1);
+            huge_ &= !regions_.back().refused();
         }
-        lb::run_pinned(cpus_, [&](int thread) {
-            std::uint8_t *to = buffers_[thread]->data();
+        run_on(cpus_, [&](std::size_t thread) {
+            char *to = regions_[thread].start();
             for (std::size_t done = 0; done < bytes_; done += length)
                 std::memcpy(to + done, source, std::min(length, bytes_ - done));
         });
     }
 
     const std::uint8_t *of(std::size_t thread) const {
-        return buffers_[thread]->data();
+        return reinterpret_cast<const std::uint8_t *>(regions_[thread].start());
     }
     std::size_t bytes() const {
         return bytes_;
@@ -107,7 +76,7 @@ private:
     std::size_t bytes_;
     std::vector<int> cpus_;
     bool huge_;
-    std::vector<std::unique_ptr<Buffer>> buffers_;
+    std::vector<lb::Region> regions_;
 };
 
 // One kernel over all weights of a thread.
@@ -132,14 +101,14 @@ struct Pass {
 // Wall seconds that all threads together took for so many passes each.
 class Stopwatch {
 public:
-    Stopwatch(int threads) : barrier_(threads), begin_(threads), end_(threads) {}
+    explicit Stopwatch(int threads) : barrier_(threads), begin_(threads), end_(threads) {}
 
-    template <typename Work> double time(int thread, long passes, const Work &work) {
+    template <typename Work> double time(std::size_t thread, long passes, const Work &work) {
         barrier_.wait();
-        begin_[thread] = now();
+        begin_[thread] = lb::now();
         for (long i = 0; i < passes; i++)
             work();
-        end_[thread] = now();
+        end_[thread] = lb::now();
         barrier_.wait();
         // All read the same times, before the next sample writes any.
         const double seconds = *std::max_element(end_.begin(), end_.end()) -
@@ -149,35 +118,38 @@ public:
     }
 
 private:
-    lb::SpinBarrier barrier_;
+    lb::Barrier barrier_;
     std::vector<double> begin_, end_;
 };
+
+// As many passes as fill a sample; longer and longer runs until one is long enough to tell.
+template <typename Work>
+long passes_of(std::size_t thread, Stopwatch &watch, const Work &work, double min_seconds) {
+    for (long passes = 1;; passes *= 4) {
+        const double took = watch.time(thread, passes, work);
+        if (took >= min_seconds / 4 || passes > (1L << 40))
+            return std::max(
+                1L, static_cast<long>(std::ceil(passes * min_seconds / std::max(took, 1e-9))));
+    }
+}
 
 std::vector<double> samples_of(const Pass &pass, const PlacedWeights &weights, double min_seconds,
                                int samples) {
     const int threads = static_cast<int>(weights.cpus().size());
     const std::size_t floats = static_cast<std::size_t>(pass.rows) * pass.columns;
-    std::vector<std::unique_ptr<Buffer>> outputs;
+    std::vector<lb::Region> outputs;
     for (int i = 0; i < threads; i++)
-        outputs.push_back(std::make_unique<Buffer>(floats * sizeof(float)));
+        outputs.emplace_back(floats * sizeof(float), lb::Pages::small, -1, 0, -1);
     std::vector<double> seconds(samples);
     Stopwatch watch(threads);
-    lb::run_pinned(weights.cpus(), [&](int thread) {
-        auto *s = reinterpret_cast<float *>(outputs[thread]->data());
+    run_on(weights.cpus(), [&](std::size_t thread) {
+        auto *s = reinterpret_cast<float *>(outputs[thread].start());
         std::memset(s, 0, floats * sizeof(float));
         const auto work = [&] { pass(weights.of(thread), s); };
-        // Warm up, until a run is long enough to tell how many passes make a sample.
-        watch.time(thread, 1, work);
+        // The first pass warms up; one that is long enough by itself is a sample's length, too.
         long passes = 1;
-        for (;;) {
-            const double took = watch.time(thread, passes, work);
-            if (took >= min_seconds / 4 || passes > (1L << 40)) {
-                const double wanted = std::ceil(passes * min_seconds / std::max(took, 1e-9));
-                passes = std::max(1L, static_cast<long>(wanted));
-                break;
-            }
-            passes *= 4;
-        }
+        if (watch.time(thread, 1, work) < min_seconds)
+            passes = passes_of(thread, watch, work, min_seconds);
         for (double &sample : seconds) {
             const double took = watch.time(thread, passes, work) / passes;
             if (thread == 0)

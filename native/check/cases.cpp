@@ -3,7 +3,7 @@
 #include "check/fields.hpp"
 
 #include <cstdio>
-#include <cstdlib>
+#include <utility>
 
 namespace lb::check {
 namespace {
@@ -28,6 +28,7 @@ public:
         add("random bits", some_, most_columns, Kind::ordinary, Kind::ordinary);
         for (int blocks : lengths(format_))
             add("random bits", blocks, 2, Kind::ordinary, Kind::ordinary);
+        add_long_rows();
         for (int blocks : {1, some_})
             add_kinds(blocks);
         if (!is_value_)
@@ -48,6 +49,16 @@ private:
         fill_weights(problem, weights, byte, random_);
         fill_activations(problem, activations, pattern, random_);
         return problem;
+    }
+
+    // Beyond what gemm, and then gemv, prepare of the activations at once; three rows of them.
+    void add_long_rows() {
+        const int rows = std::exchange(rows_, 3);
+        add("long rows", 4096 / format_.block_weights + 1, 33, Kind::ordinary, Kind::ordinary);
+        if (!is_value_)
+            add("longer rows", (1 << 17) / format_.block_weights + 1, 1, Kind::ordinary,
+                Kind::ordinary);
+        rows_ = rows;
     }
 
     void add_kinds(int blocks) {

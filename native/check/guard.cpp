@@ -8,6 +8,11 @@
 #include <unistd.h>
 
 namespace lb::check {
+namespace {
+
+constexpr std::ptrdiff_t margin = 256; // of bytes that are watched on each side
+
+} // namespace
 
 Guarded::Guarded(std::size_t capacity) : page_(static_cast<std::size_t>(sysconf(_SC_PAGESIZE))) {
     bytes_ = (capacity + page_ - 1) / page_ * page_;
@@ -48,15 +53,23 @@ const std::uint8_t *Guarded::place(const std::uint8_t *bytes, std::size_t count,
     return copy;
 }
 
-void Guarded::fill(std::uint8_t value) {
-    std::memset(first_, value, bytes_);
+void Guarded::fill(std::uint8_t value, std::uint8_t *begin, std::uint8_t *end) {
+    std::fill(begin - before(begin), end + behind(end), value);
 }
 
-bool Guarded::is_filled_outside(std::uint8_t value, const std::uint8_t *begin,
-                                const std::uint8_t *end) const {
+bool Guarded::is_filled_around(std::uint8_t value, const std::uint8_t *begin,
+                               const std::uint8_t *end) const {
     const auto differs = [value](std::uint8_t byte) { return byte != value; };
-    return std::none_of(static_cast<const std::uint8_t *>(first_), begin, differs) &&
-           std::none_of(end, static_cast<const std::uint8_t *>(first_ + bytes_), differs);
+    return std::none_of(begin - before(begin), begin, differs) &&
+           std::none_of(end, end + behind(end), differs);
+}
+
+std::ptrdiff_t Guarded::before(const std::uint8_t *begin) const {
+    return std::min<std::ptrdiff_t>(margin, begin - first_);
+}
+
+std::ptrdiff_t Guarded::behind(const std::uint8_t *end) const {
+    return std::min<std::ptrdiff_t>(margin, first_ + bytes_ - end);
 }
 
 } // namespace lb::check

@@ -23,12 +23,16 @@ public:
     // As above, with a copy of the bytes in it.
     const std::uint8_t *place(const std::uint8_t *bytes, std::size_t count, std::size_t alignment,
                               Random &random);
-    // Sets all bytes, and tells whether all but those of [begin, end) still are as they were set.
-    void fill(std::uint8_t value);
-    bool is_filled_outside(std::uint8_t value, const std::uint8_t *begin,
-                           const std::uint8_t *end) const;
+    // Sets the bytes of [begin, end) and some on both sides; and tells whether those on both sides
+    // still are as they were set.
+    void fill(std::uint8_t value, std::uint8_t *begin, std::uint8_t *end);
+    bool is_filled_around(std::uint8_t value, const std::uint8_t *begin,
+                          const std::uint8_t *end) const;
 
 private:
+    std::ptrdiff_t before(const std::uint8_t *begin) const;
+    std::ptrdiff_t behind(const std::uint8_t *end) const;
+
     std::size_t page_, bytes_;
     std::uint8_t *first_; // behind the page in front
 };

@@ -12,8 +12,8 @@ constexpr const char *shapes[] = {"vec_dot", "gemv", "gemm"};
 std::string name_of(const lb_kernel &kernel) {
     std::string name = std::string(shapes[kernel.shape]) + "_" + kernel.format;
     if (kernel.panel_rows)
-        name += "_" + std::to_string(kernel.panel_rows);
-    return name + "_" + kernel.isa;
+        name.append("_").append(std::to_string(kernel.panel_rows));
+    return name.append("_").append(kernel.isa);
 }
 
 std::string name_of(const lb_packing &packing) {

@@ -67,6 +67,12 @@ void Outcome::note(const std::string &what) {
         complaints.push_back(std::string(at) + ": " + what);
 }
 
+void Outcome::note(int row, int column, const std::string &what) {
+    char place[64];
+    std::snprintf(place, sizeof place, "row %d, column %d: ", row, column);
+    note(place + what);
+}
+
 Runner::Runner(std::size_t capacity, bool aligned, std::uint64_t seed)
     : aligned_(aligned), random_(seed), weights_(capacity), packed_(capacity),
       activations_(capacity), output_(std::size_t{1} << 16) {}
@@ -76,14 +82,15 @@ std::size_t Runner::alignment(const lb_format &format) const {
 }
 
 float *Runner::output(std::size_t count) {
-    output_.fill(untouched);
-    return reinterpret_cast<float *>(
-        output_.place(count * sizeof(float), aligned_ ? alignof(float) : 1, random_));
+    const std::size_t bytes = count * sizeof(float);
+    std::uint8_t *s = output_.place(bytes, aligned_ ? alignof(float) : 1, random_);
+    output_.fill(untouched, s, s + bytes);
+    return reinterpret_cast<float *>(s);
 }
 
 void Runner::check_outside(const float *begin, const float *end, Outcome &outcome) {
-    if (!output_.is_filled_outside(untouched, reinterpret_cast<const std::uint8_t *>(begin),
-                                   reinterpret_cast<const std::uint8_t *>(end)))
+    if (!output_.is_filled_around(untouched, reinterpret_cast<const std::uint8_t *>(begin),
+                                  reinterpret_cast<const std::uint8_t *>(end)))
         outcome.note("it wrote outside of its results");
 }
 
@@ -103,8 +110,7 @@ void Runner::vec_dot(const lb_kernel &kernel, const Problem &problem, const Expe
             ++outcome.results;
             check_outside(s, s + 1, outcome);
             if (const auto why = complaint(problem, expected, row, column, load(s)); !why.empty())
-                outcome.note("row " + std::to_string(row) + ", column " + std::to_string(column) +
-                             ": " + why);
+                outcome.note(row, column, why);
         }
     }
 }
@@ -140,8 +146,7 @@ void Runner::gemm(const lb_kernel &kernel, const std::uint8_t *packed, const Pro
         ++outcome.results;
         if (const auto why = complaint(problem, expected, row, first + column, load(s + i));
             !why.empty())
-            outcome.note("row " + std::to_string(row) + ", column " +
-                         std::to_string(first + column) + ": " + why);
+            outcome.note(row, first + column, why);
     }
 }
 
@@ -149,6 +154,7 @@ void Runner::panels(const lb_kernel &kernel, const lb_packing &packing, const Pr
                     const Expected &expected, Outcome &outcome) {
     for (int rows : row_counts(packing.panel_rows, problem.columns == most_columns)) {
         rows = std::min(rows, problem.rows);
+        say(outcome, problem, problem.columns, rows);
         const std::uint8_t *packed = pack(packing, problem, rows);
         for (int columns : column_counts(kernel, problem)) {
             // Each column once for the small problems, so that gemv meets all kinds of them.
@@ -167,13 +173,13 @@ void Runner::round_trip(const lb_packing &packing, const Problem &problem, Outco
         say(outcome, problem, 0, rows);
         const std::uint8_t *packed = pack(packing, problem, rows);
         const std::size_t bytes = at_row(problem, rows);
-        weights_.fill(untouched);
         std::uint8_t *back = weights_.place(bytes, alignment(*problem.format), random_);
+        weights_.fill(untouched, back, back + bytes);
         packing.unpack(problem.n, rows, packed, back);
         ++outcome.results;
         if (std::memcmp(back, problem.weights.data(), bytes) != 0)
             outcome.note("unpacked rows differ from those that were packed");
-        if (!weights_.is_filled_outside(untouched, back, back + bytes))
+        if (!weights_.is_filled_around(untouched, back, back + bytes))
             outcome.note("unpack wrote outside of the rows");
     }
 }

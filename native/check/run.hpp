@@ -9,6 +9,7 @@
 #include "kernels/kernel.h"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace lb::check {
@@ -24,6 +25,7 @@ struct Outcome {
     std::vector<std::string> complaints; // the first few
 
     void note(const std::string &what);
+    void note(int row, int column, const std::string &what);
 };
 
 class Runner {

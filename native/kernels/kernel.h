@@ -3,8 +3,8 @@
  *
  * Weights are rows of n values in a block format (see formats/format.h); activations are rows of
  * the format that belongs to it. Every function is thread-safe, keeps no state, allocates nothing,
- * and reads and writes only the bytes of its arguments. No pointer has to be aligned; weights
- * aligned to 64 bytes are read fastest. */
+ * and reads and writes only the bytes of its arguments. Pointers are aligned as the C types of what
+ * they point to, which is 4 bytes at most; packed weights aligned to 64 bytes are read fastest. */
 
 #ifndef LLAMABUILD_KERNEL_H
 #define LLAMABUILD_KERNEL_H

@@ -22,9 +22,9 @@ constexpr lb_isa isas[] = {
     {"avx2", "256-bit vectors; bytes multiplied in pairs (vpmaddubsw)", "avx2 fma f16c"},
     {"avxvnni", "256-bit vectors; four byte products at once (VEX vpdpbusd)",
      "avx2 fma f16c avxvnni"},
-    {"avx512", "512-bit vectors; bytes multiplied in pairs (vpmaddubsw)",
+    {"avx512", "vectors of up to 512 bits; bytes multiplied in pairs (vpmaddubsw)",
      "avx2 fma f16c avx512f avx512bw avx512dq avx512vl"},
-    {"avx512vnni", "512-bit vectors; four byte products at once (vpdpbusd)",
+    {"avx512vnni", "vectors of up to 512 bits; four byte products at once (vpdpbusd)",
      "avx2 fma f16c avx512f avx512bw avx512dq avx512vl avx512vnni"},
 #elif defined(__aarch64__)
     {"neon", "128-bit vectors; bytes multiplied to 16 bits (smull)", "neon"},

@@ -1,6 +1,6 @@
 #include "probes/clock.hpp"
 
-#include "probes/pinned.hpp"
+#include "placement/pinned.hpp"
 
 #if defined(__x86_64__)
 #include <x86intrin.h>

@@ -1,9 +1,10 @@
 #include "probes/team.hpp"
 
-#include "probes/pinned.hpp"
+#include "placement/pinned.hpp"
 
 #include <algorithm>
 #include <atomic>
+#include <sys/resource.h>
 
 namespace lb::probes {
 
@@ -14,7 +15,16 @@ constexpr std::size_t slice_bytes = std::size_t{1} << 20;
 constexpr std::size_t slice_lines = 1 << 14;
 constexpr std::size_t small_page = 4096;
 
+// Threads that start further apart than this part of a sample did not work together.
+constexpr double most_lag = 0.1;
+
 std::atomic<std::uint64_t> sink; // what loops return ends here
+
+// How often the kernel has taken the calling thread from its CPU for another.
+long involuntary_switches() {
+    rusage usage;
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nivcsw : 0;
+}
 
 // Brings the memory in. Not with zeros: some CPUs save the bandwidth of lines of zeros.
 void touch(char *start, std::size_t bytes, Pages pages) {
@@ -69,41 +79,59 @@ bool Team::prepare(bool chase) {
     return done;
 }
 
-std::vector<double> Team::run(const Loop &loop, std::size_t passes, std::size_t samples,
-                              bool warm) {
+std::vector<Sample> Team::run(const Loop &loop, std::size_t slice, std::size_t passes,
+                              std::size_t samples, bool warm) {
     struct alignas(128) Times { // of one thread, on cache lines of its own
         std::vector<double> start, end;
+        std::vector<long> switches;
     };
     std::vector<Times> times(cpus_.size());
     Barrier barrier(static_cast<unsigned>(cpus_.size()));
     pinned_ &= run_pinned(cpus_, [&](std::size_t i) {
         Work work = works_[i];
+        work.bytes = slice;
+        const std::size_t slices = works_[i].bytes / slice;
+        std::size_t passed = passed_;
         times[i].start.resize(samples);
         times[i].end.resize(samples);
+        times[i].switches.resize(samples);
         if (warm) {
             work.passes = 1;
             sink += loop.run(work);
         }
-        work.passes = passes;
+        work.passes = slices == 1 ? passes : 1;
         for (std::size_t sample = 0; sample < samples; ++sample) {
             barrier.wait();
+            const long before = involuntary_switches();
             times[i].start[sample] = now();
-            const std::uint64_t result = loop.run(work);
+            std::uint64_t result = 0;
+            if (slices == 1)
+                result = loop.run(work);
+            else
+                for (std::size_t pass = 0; pass < passes; ++pass) {
+                    work.memory = works_[i].memory + passed++ % slices * slice;
+                    result += loop.run(work);
+                }
             times[i].end[sample] = now();
+            times[i].switches[sample] = involuntary_switches() - before;
             sink += result;
         }
         works_[i].cursor = work.cursor;
     });
-    std::vector<double> seconds(samples);
+    passed_ += passes * samples;
+    std::vector<Sample> found(samples);
     for (std::size_t sample = 0; sample < samples; ++sample) {
-        double start = times[0].start[sample], end = times[0].end[sample];
+        double first = times[0].start[sample], last = first, end = times[0].end[sample];
+        bool switched = false;
         for (const Times &thread : times) {
-            start = std::min(start, thread.start[sample]);
+            first = std::min(first, thread.start[sample]);
+            last = std::max(last, thread.start[sample]);
             end = std::max(end, thread.end[sample]);
+            switched |= thread.switches[sample] != 0;
         }
-        seconds[sample] = end - start;
+        found[sample] = {end - first, !switched && last - first <= most_lag * (end - first)};
     }
-    return seconds;
+    return found;
 }
 
 bool Team::refused() const {

@@ -2,13 +2,18 @@
 
 #pragma once
 
+#include "placement/region.hpp"
 #include "probes/chase.hpp"
 #include "probes/loop.hpp"
-#include "probes/region.hpp"
 
 #include <vector>
 
 namespace lb::probes {
+
+struct Sample {
+    double seconds; // from the first start to the last end
+    bool alone;     // all threads started together and none was taken from its CPU
+};
 
 class Team {
 public:
@@ -21,10 +26,16 @@ public:
     // touched and, where asked for, linked for the chase of pointers.
     bool prepare(bool chase);
 
-    // Each of `samples` times: all threads start together and do `passes` passes. Returns seconds
-    // from the first start to the last end. `warm`: a pass goes before that.
-    std::vector<double> run(const Loop &loop, std::size_t passes, std::size_t samples, bool warm);
+    // Each of `samples` times: all threads start together and do `passes` passes. `warm`: a pass
+    // goes before that. A pass goes over `slice` bytes of a thread's memory, a multiple of 4 KiB,
+    // and the next one over the next; this way samples from memory can be short without finding in
+    // a cache what they just read.
+    std::vector<Sample> run(const Loop &loop, std::size_t slice, std::size_t passes,
+                            std::size_t samples, bool warm);
 
+    std::size_t bytes() const {
+        return works_.front().bytes;
+    }
     bool pinned() const {
         return pinned_;
     }
@@ -39,6 +50,7 @@ private:
     std::vector<Work> works_;
     std::vector<Chase> chases_;
     std::vector<std::size_t> touched_; // bytes
+    std::size_t passed_ = 0;           // slices
     bool pinned_ = true;
 };
 

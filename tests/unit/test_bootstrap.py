@@ -11,6 +11,8 @@ SCRIPT = Path(__file__).parents[2] / "bootstrap"
 COREUTILS = ("cat", "chmod", "cp", "cut", "date", "dirname", "env", "mkdir", "mv", "rm", "sort")
 REAL_TOOLS = ("bash", "find", "flock", "grep", "sha256sum", "tail", "touch", "xargs", *COREUTILS)
 
+ARM_TOOLS = ("aarch64-linux-gnu-g++", "qemu-aarch64")
+
 PYTHON = r"""#!/usr/bin/env bash
 case "$*" in
   -V) echo 'Python 3.12.0'; exit ;;
@@ -34,6 +36,8 @@ echo "apt-get $*" >>"$FAKES/calls"
 for name in "$@"; do
   case $name in
     gcc | g++ | ccache | git) cp "$FAKES/bin/tool" "$FAKES/bin/$name" ;;
+    g++-aarch64-linux-gnu) cp "$FAKES/bin/tool" "$FAKES/bin/aarch64-linux-gnu-g++" ;;
+    qemu-user) cp "$FAKES/bin/tool" "$FAKES/bin/qemu-aarch64" ;;
     binutils) cp "$FAKES/bin/tool" "$FAKES/bin/objdump" ;;
     python3*-venv) echo ready >"$FAKES/python.state"; cp "$FAKES/python" "$FAKES/bin/python3" ;;
   esac
@@ -65,7 +69,7 @@ class Machine:
         for name in REAL_TOOLS:
             if path := shutil.which(name):
                 (self.bin / name).symlink_to(path)
-        for name in ("tool", "gcc", "g++", "objdump", "ccache", "git"):
+        for name in ("tool", "gcc", "g++", "objdump", "ccache", "git", *ARM_TOOLS):
             self.fake(name, "#!/usr/bin/env bash\n")
         self.fake("apt-get", APT_GET)
         self.fake("python3", PYTHON)
@@ -277,6 +281,21 @@ def test_a_compiler_cache_is_not_worth_stopping_for(machine):
     done = machine.start("doctor")
     assert done.returncode == 0
     assert "no ccache" in done.stderr
+
+
+def test_only_tests_want_tools_for_arm_and_go_on_without(machine):
+    machine.without(*ARM_TOOLS)
+    done = machine.start("doctor")
+    assert "ARM" not in done.stderr
+    done = machine.start("test", "--quick")
+    assert done.returncode == 0
+    assert "no qemu-user: the ARM kernels are not tested" in done.stderr
+    machine.user_is(0)
+    machine.start("test", "--quick")
+    (install,) = [c for c in machine.called("apt-get") if " install " in c]
+    assert install.endswith("--no-install-recommends g++-aarch64-linux-gnu qemu-user")
+    machine.start("test", "--quick")
+    assert machine.called("apt-get") == []
 
 
 def test_a_system_python_without_venv_gets_its_packages(machine):

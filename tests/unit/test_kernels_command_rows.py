@@ -7,6 +7,7 @@ import pytest
 
 from llamabuild.kernels.registry import choose
 from llamabuild.kernels.timing import Job, MatMul
+from llamabuild.pipeline.kernels_beside import nearest_in_time
 from llamabuild.pipeline.kernels_bound import bound
 from llamabuild.pipeline.kernels_check import Check
 from llamabuild.pipeline.kernels_rows import Context, blank_row, group_rows, paired_ratio
@@ -128,3 +129,10 @@ def test_a_kernel_that_is_wrong_keeps_its_error_and_gets_no_time():
     row = blank_row(OWN, status="wrong", reason="differs", check=Check(correct=False, error=0.1))
     assert (row.status, row.correct, row.max_error) == ("wrong", False, 0.1)
     assert row.ns_per_256 is row.ratio is row.share_of_bound is None
+
+
+def test_reads_beside_a_group_stand_in_for_those_of_its_place_alone():
+    other = msgspec.structs.replace(READ, threads=1)
+    fresh = msgspec.structs.replace(READ, value=5e10)
+    assert nearest_in_time((READ, other, INT8), (fresh,)) == (other, INT8, fresh)
+    assert nearest_in_time((READ, other, INT8), ()) == (READ, other, INT8)

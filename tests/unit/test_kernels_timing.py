@@ -135,6 +135,10 @@ def test_weights_need_bytes_and_memory(monkeypatch):
     monkeypatch.setattr(timing, "load_extension", lambda: SimpleNamespace(PlacedWeights=full))
     with pytest.raises(EnvironmentLacks, match="no memory for 9 MiB of weights: time fewer rows"):
         time_jobs([job(rows=1 << 16)], 1, seed=1)
+    few = SimpleNamespace(available=1 << 23)
+    monkeypatch.setattr(timing.psutil, "virtual_memory", lambda: few)
+    with pytest.raises(EnvironmentLacks, match="no memory for 9 MiB"):
+        time_jobs([job(rows=1 << 16)], 1, seed=1)
 
 
 def test_the_unit_is_ns_for_256_weights_of_all_threads_and_one_column():
@@ -163,7 +167,9 @@ def test_every_round_has_every_job_in_an_order_of_its_own(recorded):
     assert list(taken) == jobs
     for one in jobs:
         assert taken[one] == (one.ns_per_256(one.rows),) * 20
-    rounds = [tuple(recorded[i : i + 5]) for i in range(0, 100, 5)]
+    assert recorded[:5] == [1, 2, 3, 4, 5]  # unmeasured
+    rounds = [tuple(recorded[i : i + 5]) for i in range(5, 105, 5)]
+    assert len(recorded) == 105
     assert all(sorted(r) == [1, 2, 3, 4, 5] for r in rounds)
     assert len(set(rounds)) > 10
     first = list(recorded)
@@ -200,6 +206,14 @@ def test_a_job_that_cannot_run_is_named_and_the_others_go_on(recorded):
         time_jobs(jobs, 2, seed=1)
     with pytest.raises(ValueError, match="only once"):
         time_jobs([job(), job()], 1, seed=1)
+
+
+def test_a_job_that_cannot_be_run_is_known_before_the_first_round():
+    lost = []
+    jobs = [job(columns=2), job()]
+    taken = time_jobs(jobs, 1, seed=1, on_failure=lambda one, error: lost.append((one, str(error))))
+    assert list(taken) == [jobs[1]]
+    assert lost == [(jobs[0], "vec_dot has one column")]
 
 
 def test_every_shape_is_timed():

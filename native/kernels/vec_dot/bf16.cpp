@@ -14,8 +14,12 @@ extern "C" void lb_vec_dot_bf16_scalar(int n, float *s, std::size_t, const void 
     const auto *x = static_cast<const std::uint16_t *>(vx);
     const auto *y = static_cast<const std::uint16_t *>(vy);
     double total = 0;
-    for (int i = 0; i < n; ++i)
-        total += static_cast<double>(lb::bf16_to_float(x[i])) * lb::bf16_to_float(y[i]);
+    for (int i = 0; i < n; ++i) {
+        std::uint16_t a, b; // copied, because rows may lie at any address
+        std::memcpy(&a, x + i, sizeof a);
+        std::memcpy(&b, y + i, sizeof b);
+        total += static_cast<double>(lb::bf16_to_float(a)) * lb::bf16_to_float(b);
+    }
     *s = static_cast<float>(total);
 }
 

@@ -14,8 +14,12 @@ extern "C" void lb_vec_dot_f32_scalar(int n, float *s, std::size_t, const void *
     const auto *x = static_cast<const float *>(vx);
     const auto *y = static_cast<const float *>(vy);
     double total = 0;
-    for (int i = 0; i < n; ++i)
-        total += static_cast<double>(x[i]) * y[i];
+    for (int i = 0; i < n; ++i) {
+        float a, b; // copied, because rows may lie at any address
+        std::memcpy(&a, x + i, sizeof a);
+        std::memcpy(&b, y + i, sizeof b);
+        total += static_cast<double>(a) * b;
+    }
     *s = static_cast<float>(total);
 }
 

@@ -55,20 +55,19 @@ using Activation = block_q8_0;
 
 template <bool together>
 LB_INLINE Eight dots(const Block *const *w, const Activation *const *a, Eight acc) {
-    const Bytes low = splat_byte(15);
     const std::int8_t *values = biased ? iq4_plus_128.values : iq4_values;
-    Ints sums[vectors];
+    Pack sums[vectors];
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) {
-        const Bytes q = sixteens(w, v, offsetof(Block, qs));
-        const Bytes a0 = sixteens(a, v, offsetof(Activation, qs));
-        const Bytes a1 = sixteens(a, v, offsetof(Activation, qs) + 16);
-        const Bytes q0 = look_up(values, bit_and(q, low));
-        const Bytes q1 = look_up(values, bit_and(shift_right<4>(q), low));
+        const Pack q = sixteens(w, v, offsetof(Block, qs));
+        const Pack a0 = sixteens(a, v, offsetof(Activation, qs));
+        const Pack a1 = sixteens(a, v, offsetof(Activation, qs) + 16);
+        const Pack q0 = pick(values, low_nibbles(q));
+        const Pack q1 = pick(values, high_nibbles(q));
         if constexpr (biased)
-            sums[v] = dot_small(q0, a0, q1, a1, splat_byte(128));
+            sums[v] = dot_small(q0, a0, q1, a1, fill(128));
         else
-            sums[v] = dot_signed(dot_signed(splat(0), q0, a0), q1, a1);
+            sums[v] = dot_signed(q0, a0, q1, a1);
     }
     const Eight d = multiply(scales<together>(w), scales<together>(a));
     return fma(d, to_floats(sums_of_ints(sums)), acc);

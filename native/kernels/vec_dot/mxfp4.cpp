@@ -57,20 +57,20 @@ using Activation = block_q8_0;
 
 template <bool together>
 LB_INLINE Eight dots(const Block *const *w, const Activation *const *a, Eight acc) {
-    const Bytes low = splat_byte(15);
-    const Bytes twelve = splat_byte(12);
-    Ints sums[vectors];
+    const Pack twelve = fill(12);
+    Pack sums[vectors];
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) {
-        const Bytes q = sixteens(w, v, offsetof(Block, qs));
-        const Bytes a0 = sixteens(a, v, offsetof(Activation, qs));
-        const Bytes a1 = sixteens(a, v, offsetof(Activation, qs) + 16);
-        const Bytes q0 = look_up(mxfp4_plus_12.values, bit_and(q, low));
-        const Bytes q1 = look_up(mxfp4_plus_12.values, bit_and(shift_right<4>(q), low));
+        const Pack q = sixteens(w, v, offsetof(Block, qs));
+        const Pack a0 = sixteens(a, v, offsetof(Activation, qs));
+        const Pack a1 = sixteens(a, v, offsetof(Activation, qs) + 16);
+        const Pack q0 = pick(mxfp4_plus_12.values, low_nibbles(q));
+        const Pack q1 = pick(mxfp4_plus_12.values, high_nibbles(q));
         sums[v] = dot_small(q0, a0, q1, a1, twelve);
     }
     const Eight d = multiply(half_powers<together>(w), scales<together>(a));
-    return fma(d, to_floats(sums_of_small(sums)), acc);
+    // Rounded on its own: a product beyond the largest float is infinite, as in the reference.
+    return add(acc, multiply(d, to_floats(sums_of_small(sums))));
 }
 
 #include "kernels/vec_dot/eights.inc"

@@ -2,22 +2,20 @@
 // (sum of min_j a), where the second sum needs only the sums of 16 activations that q8_K carries.
 // Both sums are exact in int32.
 
-#ifndef LB_FILE_BODY_q2_K
-#define LB_FILE_BODY_q2_K
+#ifndef LB_VEC_DOT_Q2_K
+#define LB_VEC_DOT_Q2_K
 
 #include "formats/numbers.hpp"
-#include "kernels/registry.hpp"
+#include "kernels/references.h"
 #include "kernels/simd/intrinsics.hpp"
+#include "kernels/vec_dot/register.hpp"
 
-namespace lb::scalar {
-
-extern "C" __attribute__((visibility("default"))) void
-lb_vec_dot_q2_K_scalar(int n, float *s, size_t, const void *vx, size_t, const void *vy, size_t,
-                       int) {
-    const auto *x = static_cast<const block_q2_K *>(vx);
-    const auto *y = static_cast<const block_q8_K *>(vy);
+extern "C" void lb_vec_dot_q2_K_scalar(int n, float *s, size_t, const void *vx, size_t,
+                                       const void *vy, size_t, int) {
+    const auto *x = static_cast<const lb::block_q2_K *>(vx);
+    const auto *y = static_cast<const lb::block_q8_K *>(vy);
     float total = 0;
-    for (int i = 0; i < n / super_block; ++i) {
+    for (int i = 0; i < n / lb::super_block; ++i) {
         int products = 0;
         int minima = 0;
         for (int j = 0; j < 16; ++j) {
@@ -29,25 +27,16 @@ lb_vec_dot_q2_K_scalar(int n, float *s, size_t, const void *vx, size_t, const vo
             products += (x[i].scales[j] & 15) * sum;
             minima += (x[i].scales[j] >> 4) * y[i].bsums[j];
         }
-        total += half_to_float(x[i].d) * y[i].d * static_cast<float>(products) -
-                 half_to_float(x[i].dmin) * y[i].d * static_cast<float>(minima);
+        total += lb::half_to_float(x[i].d) * y[i].d * static_cast<float>(products) -
+                 lb::half_to_float(x[i].dmin) * y[i].d * static_cast<float>(minima);
     }
     *s = total;
 }
 
-} // namespace lb::scalar
-
 #define LB_FILE "kernels/vec_dot/q2_K.cpp"
 #include "kernels/simd/each_isa.inc"
 
-#define LB_ENTRY(isa, rows)                                                                        \
-    lb_kernel {                                                                                    \
-        "q2_K", LB_VEC_DOT, #isa, 0, {                                                             \
-            .vec_dot = lb::isa::lb_vec_dot_q2_K_##isa                                              \
-        }                                                                                          \
-    }
-static const lb::Register registration{LB_ENTRY(scalar, 0), LB_EACH_ISA(LB_ENTRY)};
-#undef LB_ENTRY
+LB_REGISTER_VEC_DOT(q2_K)
 
 #else
 
@@ -61,19 +50,19 @@ LB_KERNEL(vec_dot_q2_K)
 (int n, float *s, size_t bs, const void *vx, size_t bx, const void *vy, size_t by, int nrc) {
     const auto *x = static_cast<const block_q2_K *>(vx);
     const auto *y = static_cast<const block_q8_K *>(vy);
-    Floats total = zero();
+    SumFloats total = no_sums();
     SumFloats minima = no_sums();
     for (int i = 0; i < n / super_block; ++i) {
         const Sixteen both = load16(x[i].scales);
         const Ints products =
             dot_super<Unpack_q2_K, 16>(splat(0), x[i], y[i].qs, spread<16>(low_nibbles(both)));
-        total = fma(splat(from_half(x[i].d) * y[i].d), to_floats(products), total);
-        minima = add_scaled(minima, from_half(x[i].dmin) * y[i].d,
-                            dot_sums<16>(high_nibbles(both), y[i].bsums));
+        const ScalePair d = splat_scales(&x[i].d, &y[i].d);
+        total = add_scaled(total, d.scale, fold(products));
+        minima = add_scaled(minima, d.minimum, dot_sums<16>(high_nibbles(both), y[i].bsums));
     }
-    *s = sum(total) - sum_of_sums(minima);
+    *s = sum_of_difference(total, minima);
     if (!finite(*s))
-        scalar::lb_vec_dot_q2_K_scalar(n, s, bs, vx, bx, vy, by, nrc);
+        lb_vec_dot_q2_K_scalar(n, s, bs, vx, bx, vy, by, nrc);
 }
 
 #endif

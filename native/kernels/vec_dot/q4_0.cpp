@@ -42,16 +42,15 @@ using Activation = block_q8_0;
 
 template <bool together>
 LB_INLINE Eight dots(const Block *const *w, const Activation *const *a, Eight acc) {
-    const Bytes low = splat_byte(15);
-    const Bytes eight = splat_byte(8);
-    Ints sums[vectors];
+    const Pack eight = fill(8);
+    Pack sums[vectors];
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) {
-        const Bytes q = sixteens(w, v, offsetof(Block, qs));
-        const Bytes a0 = sixteens(a, v, offsetof(Activation, qs));
-        const Bytes a1 = sixteens(a, v, offsetof(Activation, qs) + 16);
-        const Bytes q0 = bit_and(q, low);
-        const Bytes q1 = bit_and(shift_right<4>(q), low);
+        const Pack q = sixteens(w, v, offsetof(Block, qs));
+        const Pack a0 = sixteens(a, v, offsetof(Activation, qs));
+        const Pack a1 = sixteens(a, v, offsetof(Activation, qs) + 16);
+        const Pack q0 = low_nibbles(q);
+        const Pack q1 = high_nibbles(q);
         sums[v] = dot_small(q0, a0, q1, a1, eight);
     }
     const Eight d = multiply(scales<together>(w), scales<together>(a));

@@ -39,17 +39,16 @@ using Activation = block_q8_0;
 
 template <bool together>
 LB_INLINE Eight dots(const Block *const *w, const Activation *const *a, Eight acc) {
-    const Bytes low = splat_byte(15);
-    const Bytes sixteen = splat_byte(16);
-    const auto fifth = fifth_words<together>(w, offsetof(Block, qh));
-    Ints sums[vectors];
+    const Pack sixteen = fill(16);
+    const auto fifth = fifths<together>(w, offsetof(Block, qh));
+    Pack sums[vectors];
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) {
-        const Bytes q = sixteens(w, v, offsetof(Block, qs));
-        const Bytes a0 = sixteens(a, v, offsetof(Activation, qs));
-        const Bytes a1 = sixteens(a, v, offsetof(Activation, qs) + 16);
-        const Bytes q0 = add_fifth(bit_and(q, low), fifth, v, 0);
-        const Bytes q1 = add_fifth(bit_and(shift_right<4>(q), low), fifth, v, 1);
+        const Pack q = sixteens(w, v, offsetof(Block, qs));
+        const Pack a0 = sixteens(a, v, offsetof(Activation, qs));
+        const Pack a1 = sixteens(a, v, offsetof(Activation, qs) + 16);
+        const Pack q0 = add_fifth(low_nibbles(q), fifth, v, 0);
+        const Pack q1 = add_fifth(high_nibbles(q), fifth, v, 1);
         sums[v] = dot_small(q0, a0, q1, a1, sixteen);
     }
     const Eight d = multiply(scales<together>(w), scales<together>(a));

@@ -3,26 +3,24 @@
 // activations that q8_K carries. Both sums are exact in int32; one float multiply-add each per
 // super-block.
 
-#ifndef LB_FILE_BODY_q5_K
-#define LB_FILE_BODY_q5_K
+#ifndef LB_VEC_DOT_Q5_K
+#define LB_VEC_DOT_Q5_K
 
 #include "formats/numbers.hpp"
-#include "kernels/registry.hpp"
+#include "kernels/references.h"
 #include "kernels/simd/intrinsics.hpp"
+#include "kernels/vec_dot/register.hpp"
 
-namespace lb::scalar {
-
-extern "C" __attribute__((visibility("default"))) void
-lb_vec_dot_q5_K_scalar(int n, float *s, size_t, const void *vx, size_t, const void *vy, size_t,
-                       int) {
-    const auto *x = static_cast<const block_q5_K *>(vx);
-    const auto *y = static_cast<const block_q8_K *>(vy);
+extern "C" void lb_vec_dot_q5_K_scalar(int n, float *s, size_t, const void *vx, size_t,
+                                       const void *vy, size_t, int) {
+    const auto *x = static_cast<const lb::block_q5_K *>(vx);
+    const auto *y = static_cast<const lb::block_q8_K *>(vy);
     float total = 0;
-    for (int i = 0; i < n / super_block; ++i) {
+    for (int i = 0; i < n / lb::super_block; ++i) {
         int products = 0;
         int minima = 0;
         for (int j = 0; j < 8; ++j) {
-            const auto [scale, min] = k_scale_min(x[i].scales, j);
+            const auto [scale, min] = lb::k_scale_min(x[i].scales, j);
             int sum = 0;
             for (int l = 0; l < 32; ++l) {
                 const int low = x[i].qs[j / 2 * 32 + l] >> (j % 2 * 4) & 15;
@@ -32,25 +30,16 @@ lb_vec_dot_q5_K_scalar(int n, float *s, size_t, const void *vx, size_t, const vo
             products += scale * sum;
             minima += min * (y[i].bsums[2 * j] + y[i].bsums[2 * j + 1]);
         }
-        total += half_to_float(x[i].d) * y[i].d * static_cast<float>(products) -
-                 half_to_float(x[i].dmin) * y[i].d * static_cast<float>(minima);
+        total += lb::half_to_float(x[i].d) * y[i].d * static_cast<float>(products) -
+                 lb::half_to_float(x[i].dmin) * y[i].d * static_cast<float>(minima);
     }
     *s = total;
 }
 
-} // namespace lb::scalar
-
 #define LB_FILE "kernels/vec_dot/q5_K.cpp"
 #include "kernels/simd/each_isa.inc"
 
-#define LB_ENTRY(isa, rows)                                                                        \
-    lb_kernel {                                                                                    \
-        "q5_K", LB_VEC_DOT, #isa, 0, {                                                             \
-            .vec_dot = lb::isa::lb_vec_dot_q5_K_##isa                                              \
-        }                                                                                          \
-    }
-static const lb::Register registration{LB_ENTRY(scalar, 0), LB_EACH_ISA(LB_ENTRY)};
-#undef LB_ENTRY
+LB_REGISTER_VEC_DOT(q5_K)
 
 #else
 
@@ -64,18 +53,19 @@ LB_KERNEL(vec_dot_q5_K)
 (int n, float *s, size_t bs, const void *vx, size_t bx, const void *vy, size_t by, int nrc) {
     const auto *x = static_cast<const block_q5_K *>(vx);
     const auto *y = static_cast<const block_q8_K *>(vy);
-    Floats total = zero();
+    SumFloats total = no_sums();
     SumFloats minima = no_sums();
     for (int i = 0; i < n / super_block; ++i) {
-        const ScalesMinima k = k_scales(x[i].scales);
-        const Ints products = dot_super<Unpack_q5_K, 32>(splat(0), x[i], y[i].qs, spread<32>(k.scales));
-        total = fma(splat(from_half(x[i].d) * y[i].d), to_floats(products), total);
-        minima = add_scaled(minima, from_half(x[i].dmin) * y[i].d,
-                            dot_sums<32>(k.minima, y[i].bsums));
+        const Words k = k_scales(x[i].scales);
+        const Ints products =
+            dot_super<Unpack_q5_K, 32>(splat(0), x[i], y[i].qs, spread<32>(from_words(k.low)));
+        const ScalePair d = splat_scales(&x[i].d, &y[i].d);
+        total = add_scaled(total, d.scale, fold(products));
+        minima = add_scaled(minima, d.minimum, dot_sums<32>(from_words(k.high), y[i].bsums));
     }
-    *s = sum(total) - sum_of_sums(minima);
+    *s = sum_of_difference(total, minima);
     if (!finite(*s))
-        scalar::lb_vec_dot_q5_K_scalar(n, s, bs, vx, bx, vy, by, nrc);
+        lb_vec_dot_q5_K_scalar(n, s, bs, vx, bx, vy, by, nrc);
 }
 
 #endif

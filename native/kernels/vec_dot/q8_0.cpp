@@ -36,7 +36,7 @@ using Activation = block_q8_0;
 
 template <bool together>
 LB_INLINE Eight dots(const Block *const *w, const Activation *const *a, Eight acc) {
-    Ints sums[vectors];
+    Pack sums[vectors];
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v)
         sums[v] = dot_bytes(w, a, v);

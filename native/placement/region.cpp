@@ -1,7 +1,8 @@
-#include "probes/region.hpp"
+#include "placement/region.hpp"
 
 #include <cerrno>
 #include <cstdint>
+#include <new>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <system_error>
@@ -9,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace lb::probes {
+namespace lb {
 
 namespace {
 
@@ -38,6 +39,8 @@ Region::Region(std::size_t bytes, Pages pages, int file, std::size_t offset, int
     const int flags = is_file ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
     mapped_ = mmap(nullptr, mapped_bytes_, protection, flags, is_file ? file : -1,
                    is_file ? static_cast<off_t>(offset) : 0);
+    if (mapped_ == MAP_FAILED && errno == ENOMEM)
+        throw std::bad_alloc();
     if (mapped_ == MAP_FAILED)
         throw std::system_error(errno, std::generic_category(), "mmap");
     start_ = static_cast<char *>(mapped_);
@@ -60,4 +63,4 @@ Region::~Region() {
         munmap(mapped_, mapped_bytes_);
 }
 
-} // namespace lb::probes
+} // namespace lb

@@ -6,7 +6,7 @@
 #include <functional>
 #include <vector>
 
-namespace lb::probes {
+namespace lb {
 
 // Threads wait here for each other, awake: a thread that sleeps starts tens of microseconds late.
 class Barrier {
@@ -28,4 +28,4 @@ bool run_pinned(const std::vector<int> &cpus, const std::function<void(std::size
 // CLOCK_MONOTONIC_RAW in seconds: not slewed by NTP.
 double now();
 
-} // namespace lb::probes
+} // namespace lb

@@ -1,4 +1,4 @@
-#include "probes/pinned.hpp"
+#include "placement/pinned.hpp"
 
 #include <cerrno>
 #include <ctime>
@@ -6,7 +6,7 @@
 #include <sched.h>
 #include <thread>
 
-namespace lb::probes {
+namespace lb {
 
 namespace {
 
@@ -68,4 +68,4 @@ double now() {
     return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-} // namespace lb::probes
+} // namespace lb

@@ -4,16 +4,16 @@
 
 #include <cstddef>
 
-namespace lb::probes {
+namespace lb {
 
 enum class Pages { small, huge, file };
 
 // Mapped memory, aligned to huge pages. Nothing of it is in memory before it is touched.
 class Region {
 public:
-    // Throws std::system_error if the kernel refuses. `file` is an open file, whose `bytes` from
-    // `offset` on are mapped to be read; with Pages::file only. node < 0: where it is touched
-    // first.
+    // Throws std::bad_alloc without memory, std::system_error if the kernel refuses otherwise.
+    // `file` is an open file, whose `bytes` from `offset` on are mapped to be read; with
+    // Pages::file only. node < 0: where it is touched first.
     Region(std::size_t bytes, Pages pages, int file, std::size_t offset, int node);
     Region(Region &&other) noexcept;
     Region &operator=(Region &&) = delete;
@@ -38,4 +38,4 @@ private:
     bool refused_ = false;
 };
 
-} // namespace lb::probes
+} // namespace lb
