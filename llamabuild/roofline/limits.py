@@ -23,8 +23,8 @@ def find_limits(
     """Return the limits for a working set that threads read in equal parts.
 
     The bandwidth is the fastest read (over widths, streams and pages) of the level that the parts
-    fit into, at the probed size nearest to the working set; in memory at the largest size, since
-    smaller ones are partly in the cache. Arithmetic is the fastest over instruction sets.
+    fit into, at the probed size nearest to the working set; in memory at the largest sizes, since
+    those below half of the largest may be partly in the cache. Arithmetic is the fastest over instruction sets.
     """
     mine = [probe for probe in probes if probe.threads == threads]
     peaks = []
@@ -63,15 +63,15 @@ def _read(reads: Sequence[Probe], level: str, working_set_bytes: int) -> Read | 
         return None
     sizes = {probe.working_set_bytes for probe in there}
     if level == MEMORY:
-        size = max(sizes)
+        fitting = {size for size in sizes if size >= max(sizes) / 2}
     else:
         wanted = log(max(1, working_set_bytes))
-        size = min(sizes, key=lambda size: abs(log(max(1, size)) - wanted))
-    best = max((p for p in there if p.working_set_bytes == size), key=lambda probe: probe.value)
+        fitting = {min(sizes, key=lambda size: abs(log(max(1, size)) - wanted))}
+    best = max((p for p in there if p.working_set_bytes in fitting), key=lambda probe: probe.value)
     return Read(
         bytes_per_second=best.value,
         residence=best.residence,
-        working_set_bytes=size,
+        working_set_bytes=best.working_set_bytes,
         isa=best.isa,
         streams=best.streams,
         pages=best.pages,

@@ -35,7 +35,12 @@ Lines = dict[str, "Points"]
 
 def draw_bandwidth(material: KernelMaterial) -> Figure | None:
     """Draw a row of panels for the fewest and for the most threads; None without reads."""
-    reads = [probe for probe in material.run.probes if probe.name == "read" and probe.value > 0]
+    # Those made beside kernels are of other minutes: they would make a line jump.
+    reads = [
+        probe
+        for probe in material.run.probes
+        if probe.name == "read" and probe.value > 0 and not probe.beside
+    ]
     counts = sorted({probe.threads for probe in reads})
     if not counts:
         return None

@@ -58,13 +58,13 @@ def draw_roofline(material: KernelMaterial) -> Figure | None:
 
 
 def _reads(probes: list[Probe]) -> dict[str, float]:
-    """Return the best read of each place; in memory of the largest working set."""
+    """Return the best read of each place; in memory of the largest working sets."""
     best: dict[str, float] = {}
     for place in RESIDENCES:
         there = [p for p in probes if p.name == "read" and p.residence == place and p.value > 0]
         if there and place == RESIDENCES[-1]:
             size = max(probe.working_set_bytes for probe in there)
-            there = [probe for probe in there if probe.working_set_bytes == size]
+            there = [probe for probe in there if probe.working_set_bytes >= size / 2]
         if there:
             best[place] = max(probe.value for probe in there)
     return best
