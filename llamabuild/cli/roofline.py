@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @click.command("roofline")
 @click.option(
-    "--model", metavar="SPEC", help="Path, hf:REPO/FILE, or synthetic:PRESET[:QUANT]  [of the run]"
+    "--model", metavar="SPEC", help="Path, hf:REPO/FILE, or synthetic:…  [default: the run's]"
 )
 @click.option(
-    "--run", metavar="RUN", help="Run of variants to show  [default: this machine's last]"
+    "--run", metavar="RUN", help="Of variants, for their shares  [default: this machine's last]"
 )
 @click.option("--threads", type=click.IntRange(1, 4096), help="[default: those of the run]")
 @click.option("--measure", is_flag=True, help="Probe the machine first if that was not done yet.")
@@ -56,10 +56,16 @@ def _print(document: RooflineDocument) -> None:
     for limits in found.limits:
         click.echo(limit_words(limits))
     if found.bounds:
-        headers = ("workload", "threads", "bytes/token", "operations/token",
-                   "bandwidth allows", "arithmetic allows", "bound by")  # fmt: skip
         print_table(
-            headers,
+            (
+                "workload",
+                "threads",
+                "bytes/token",
+                "operations/token",
+                "bandwidth allows",
+                "arithmetic allows",
+                "bound by",
+            ),
             [
                 [
                     bound.workload,
@@ -74,9 +80,8 @@ def _print(document: RooflineDocument) -> None:
             ],
         )
     if found.shares:
-        headers = ("build", "workload", "threads", "tokens/s", "of the bound", "verdict")
         print_table(
-            headers,
+            ("build", "workload", "threads", "tokens/s", "of the bound", "verdict"),
             [
                 [
                     share.variant,

@@ -24,7 +24,8 @@ def find_limits(
 
     The bandwidth is the fastest read (over widths, streams and pages) of the level that the parts
     fit into, at the probed size nearest to the working set; in memory at the largest sizes, since
-    those below half of the largest may be partly in the cache. Arithmetic is the fastest over instruction sets.
+    those below half of the largest may be partly in the cache. Arithmetic is the fastest over
+    instruction sets.
     """
     mine = [probe for probe in probes if probe.threads == threads]
     peaks = []
