@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MEMORY = "memory"
 ARITHMETIC = ("int8", "f32")
+ALIKE = 1.25
+"""Sizes within this factor of each other count as one."""
 
 
 def find_limits(
@@ -23,9 +25,8 @@ def find_limits(
     """Return the limits for a working set that threads read in equal parts.
 
     The bandwidth is the fastest read (over widths, streams and pages) of the level that the parts
-    fit into, at the probed size nearest to the working set; in memory at the largest sizes, since
-    those below half of the largest may be partly in the cache. Arithmetic is the fastest over
-    instruction sets.
+    fit into, at the probed size nearest to the working set: in memory, too, because what is little
+    larger than a cache is partly in it. Arithmetic is the fastest over instruction sets.
     """
     mine = [probe for probe in probes if probe.threads == threads]
     peaks = []
@@ -62,12 +63,12 @@ def _read(reads: Sequence[Probe], level: str, working_set_bytes: int) -> Read | 
     there = [probe for probe in reads if probe.residence == level] or list(reads)
     if not there:
         return None
-    sizes = {probe.working_set_bytes for probe in there}
-    if level == MEMORY:
-        fitting = {size for size in sizes if size >= max(sizes) / 2}
-    else:
-        wanted = log(max(1, working_set_bytes))
-        fitting = {min(sizes, key=lambda size: abs(log(max(1, size)) - wanted))}
+    wanted = log(max(1, working_set_bytes))
+    nearest = min(
+        (probe.working_set_bytes for probe in there),
+        key=lambda size: abs(log(max(1, size)) - wanted),
+    )
+    fitting = {p.working_set_bytes for p in there if _alike(p.working_set_bytes, nearest)}
     best = max((p for p in there if p.working_set_bytes in fitting), key=lambda probe: probe.value)
     return Read(
         bytes_per_second=best.value,
@@ -77,3 +78,7 @@ def _read(reads: Sequence[Probe], level: str, working_set_bytes: int) -> Read | 
         streams=best.streams,
         pages=best.pages,
     )
+
+
+def _alike(size: int, other: int) -> bool:
+    return max(size, other) <= ALIKE * min(size, other)

@@ -47,7 +47,8 @@ PROBES = (
     read(2e11, 64 << 10, "L1"),
     read(5e10, 16 * MIB, "L3"),
     read(4e10, 16 * MIB, "L3", streams=1),
-    read(2.5e10, 64 * MIB, "memory"),
+    read(2.4e10, 64 * MIB, "memory"),
+    read(2.5e10, 60 * MIB, "memory", beside="q4_K in memory"),
     read(2e10, 256 * MIB, "memory"),
     read(1.9e10, 256 * MIB, "memory", pages="huge"),
     read(9e99, 256 * MIB, "memory", name="copy"),
@@ -73,9 +74,15 @@ def test_threads_share_what_they_share(size, threads, level):
     assert residence(HERE, size, threads) == level
 
 
-def test_in_memory_the_fastest_of_the_largest_reads_counts():
-    assert LIMITS.read.bytes_per_second == 2e10
-    assert LIMITS.read.residence == "memory"
+@pytest.mark.parametrize(
+    ("size", "speed"), [(100 * MIB, 2.5e10), (200 * MIB, 2e10), (9000 * MIB, 2e10)]
+)
+def test_in_memory_the_fastest_of_the_nearest_size_counts(size, speed):
+    found = find_limits(HERE, PROBES, size, 2).read
+    assert (found.residence, found.bytes_per_second) == ("memory", speed)
+
+
+def test_the_fastest_arithmetic_of_each_kind_counts():
     assert [(p.name, p.operations_per_second, p.isa) for p in LIMITS.peaks] == [
         ("int8", 1e12, "avx512vnni"),
         ("f32", 2e11, "avx2"),
@@ -90,7 +97,7 @@ def test_a_small_model_is_held_against_the_cache():
 def test_token_generation_is_bound_by_its_bytes():
     found = bound(TG, TRAFFIC, LIMITS)
     assert found.bytes_per_token == 100 * MIB + 8 * 1000
-    assert found.tokens_per_second == pytest.approx(2e10 / (100 * MIB + 8000))
+    assert found.tokens_per_second == pytest.approx(2.5e10 / (100 * MIB + 8000))
     seconds = 3e8 / 1e12 + (1e7 + 8 * 2000) / 2e11
     assert found.compute_tokens_per_second == pytest.approx(1 / seconds)
     assert found.limited_by == "bandwidth"
@@ -153,7 +160,7 @@ def test_each_variant_is_held_against_the_bound_of_its_threads():
         ("tg16", 1), ("tg16", 2), ("pp1024", 1), ("pp1024", 2),
     ]  # fmt: skip
     assert [(s.variant, s.threads) for s in found.shares] == [("avx2", 2), ("one", 1)]
-    assert found.shares[0].share > 0.5
+    assert found.shares[0].share > 0.4
     assert found.shares[1].share < 1e-9
     assert "peak arithmetic with 1 thread;" in found.missing
     assert "--only-probes --threads 1,2" in found.missing
