@@ -24,13 +24,14 @@ def kernel_answer(material: KernelMaterial) -> str:
     far = _by_format([duel for duel in single if duel.residence == MEMORY], most_threads=True)
     parts = []
     if cached:
-        parts.append(f"{_span(cached)} in cache")
+        parts.append(f"{_span(cached)} as fast as ggml's best in cache")
     if far:
         threads = numbers.count(max(duel.threads for duel in far), "thread")
-        parts.append(f"{_span(far)} from memory with {threads}")
+        rival = "" if cached else " as ggml's best"
+        parts.append(f"{_span(far)} as fast{rival} from memory with {threads}")
     names = sorted({f"`{duel.format}`" for duel in single})
     what = numbers.listing(names) if len(names) <= MOST_NAMES else f"{len(names)} formats"
-    return f"Our fastest kernels for {what} have {numbers.listing(parts)} the speed of ggml's best."
+    return f"Our fastest kernels for {what} are {numbers.listing(parts)}."
 
 
 def format_sentences(material: KernelMaterial) -> list[str]:
