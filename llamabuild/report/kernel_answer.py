@@ -40,13 +40,11 @@ def format_sentences(material: KernelMaterial) -> list[str]:
     for name, columns in dict.fromkeys((d.format, d.columns) for d in material.duels):
         mine = [d for d in material.duels if (d.format, d.columns) == (name, columns)]
         parts = [f"{_where(duel)} {_speed(duel)}" for duel in _places(mine) if duel.ours]
-        best = next((duel.ours for duel in mine if duel.ours), None)
-        if not parts or best is None:
+        if not parts:
             found.append(f"`{name}`: no kernel of ours ran.")
             continue
-        how = f"{best.shape} in {best.isa}"
         shown = f" at {columns} columns" if columns > 1 else ""
-        found.append(f"`{name}`{shown} ({how}): {', '.join(parts)}.")
+        found.append(f"`{name}`{shown}: {', '.join(parts)}.")
     return found
 
 
@@ -66,12 +64,12 @@ def _where(duel: Duel) -> str:
 def _speed(duel: Duel) -> str:
     row = duel.ours
     assert row is not None
-    share = f"{numbers.part(row.share_of_bound)} of the {row.bound} bound" if row.bound else ""
-    if row.ratio is None:
-        return share or "not compared"
+    details = [f"{row.shape} in {row.isa}"]
+    if row.bound:
+        details.append(f"{numbers.part(row.share_of_bound)} of the {row.bound} bound")
     span = numbers.interval(row.ratio, row.low, row.high)
     ratio = f"{numbers.ratio(row.ratio, row.low, row.high)} {span}".rstrip()
-    return f"{ratio} ({share})" if share else ratio
+    return f"{ratio if row.ratio is not None else 'not compared'} ({', '.join(details)})"
 
 
 def _by_format(duels: Sequence[Duel], *, most_threads: bool = False) -> list[Duel]:

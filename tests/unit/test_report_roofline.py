@@ -111,7 +111,7 @@ def test_the_answer_compares_the_fastest_of_each(kernels):
     )
     sentences = format_sentences(kernels)
     assert len(sentences) == 6
-    assert "`q4_K` (gemv in avx512vnni): in L1 with 1 thread 2.90× [2.81, 2.99]" in sentences[2]
+    assert "`q4_K`: in L1 with 1 thread 2.90× [2.81, 2.99] (gemv in avx512vnni, 16" in sentences[2]
 
 
 def test_a_run_of_probes_alone_has_an_answer_too():
