@@ -98,6 +98,8 @@ def _print(document: RooflineDocument) -> None:
             click.echo(f"{workload}, {verdict} ({', '.join(names)}): {text}")
         click.echo(f"shares of run {document.run}, probes of kernel run {found.kernel_run}")
     elif not document.run:
-        click.echo("no build was measured here yet; 'python -m llamabuild variants' does that")
+        click.echo(
+            "no finished run of variants here to show; 'python -m llamabuild variants' makes one"
+        )
     for note in (*document.notes, *([found.missing] if found.missing else [])):
         click.echo(f"note: {note}")
