@@ -171,11 +171,11 @@ def test_test_runs_quick_tests_then_real_ones(machine):
     done = machine.start("test", "-k", "x y")
     assert done.returncode == 0
     assert machine.called("-m pytest") == [
-        "-m pytest tests/unit -k x y",
+        "-m pytest tests/unit -n auto -k x y",
         "-m pytest tests/real -k x y",
     ]
     machine.start("test", "--quick", "-x")
-    assert machine.called("-m pytest") == ["-m pytest tests/unit -x"]
+    assert machine.called("-m pytest") == ["-m pytest tests/unit -n auto -x"]
 
 
 @pytest.mark.parametrize(
