@@ -1,5 +1,6 @@
 """The registry of kernels, and running one on arrays."""
 
+import ctypes
 import subprocess
 import sys
 import textwrap
@@ -11,6 +12,7 @@ import pytest
 from llamabuild.errors import BadInput, EnvironmentLacks
 from llamabuild.kernels import run
 from llamabuild.kernels.formats import find_format, formats, quantize
+from llamabuild.kernels.ggml import GgmlFunction
 from llamabuild.kernels.registry import (
     choose,
     implementations,
@@ -191,6 +193,33 @@ def test_what_does_not_fit_gemm_is_told(data, spoil, said):
     assert packed.size == 9216
     with pytest.raises(ValueError, match=said):
         run.gemm(kernel, *spoil(packed, activations, ROWS))
+
+
+def test_what_a_kernel_leaves_out_is_not_a_number(data):
+    """A function that writes nothing, in the place of a kernel."""
+    weights, activations = data("q4_K")
+    kernel = choose("q4_K", "gemm")
+    packed = run.pack("q4_K", kernel.panel_rows, weights)
+    nothing = ctypes.cast(ctypes.CDLL(None).getpid, ctypes.c_void_p).value
+    for _ in range(3):
+        idle = msgspec.structs.replace(kernel, address=nothing)
+        assert np.isnan(run.gemm(idle, packed, activations, ROWS)).all()
+        run.gemm(kernel, packed, activations, ROWS)  # the memory of the next one
+
+
+def test_ggmls_kernels_take_whole_panels_and_fours(data):
+    weights, activations = data("q4_K")
+    ours = choose("q4_K", "gemm", panel_rows=8)
+    packed = run.pack("q4_K", 8, weights)
+    fields = {name: getattr(ours, name) for name in ("format", "address", "features", "panel_rows")}
+    for shape, rows, columns, said in (
+        ("gemm", ROWS, 1, "rows: ggml_x takes a multiple of 8, not 19"),
+        ("gemv", ROWS, 1, "rows: ggml_x takes a multiple of 8, not 19"),
+        ("gemm", 24, 3, "columns: ggml_x takes a multiple of 4, not 3"),
+    ):
+        theirs = GgmlFunction(**fields, shape=shape, symbol="ggml_x", by="", library="")
+        with pytest.raises(ValueError, match=said):
+            run.gemm(theirs, packed, activations[:columns], rows)
 
 
 def test_shapes_are_not_mixed_up(data):
