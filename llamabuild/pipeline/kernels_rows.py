@@ -123,7 +123,7 @@ def paired_ratio(
 ) -> tuple[float, float | None, float | None]:
     """Return how many times as fast ``own`` is as ``base``, with its interval at LEVEL.
 
-    Hodges-Lehmann estimate and exact signed-rank interval of the rounds' log-ratios; no interval
+    Hodges-Lehmann estimate and signed-rank interval of the rounds' log-ratios; no interval
     with too few rounds for the level.
     """
     shift = paired_shift([log(b / o) for b, o in zip(base, own, strict=True)])
