@@ -98,6 +98,7 @@ def time_kernel(
     activations: NDArray[np.uint8],
     min_seconds: float = 2e-4,
     samples: int = 1,
+    warm: bool = True,
 ) -> list[float]: ...  # wall seconds of one pass
 
 # Probes of the machine's limits: loops over memory and arithmetic, timed by threads of their own.

@@ -72,6 +72,15 @@ class Interrupted(LlamabuildError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ``did you mean 'x'?`` for the closest known word, or the empty string."""
-    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    """Return ``did you mean 'x'?`` for the closest known word, or the empty string.
+
+    A word that differs in case, hyphens and underscores alone is the closest.
+    """
+    words = list(known)
+    close = [each for each in words if _letters(each) == _letters(word)]
+    close = close or get_close_matches(word, words, n=1, cutoff=0.6)
     return f"did you mean '{close[0]}'?" if close else ""
+
+
+def _letters(word: str) -> str:
+    return word.casefold().replace("-", "").replace("_", "")

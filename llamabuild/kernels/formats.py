@@ -132,4 +132,4 @@ def _rows(array: object, dtype: np.dtype[Any], what: str) -> NDArray[Any]:
     if given.ndim == 0:
         message = f"{what} must have at least one dimension, the last being a row"
         raise ValueError(message)
-    return np.require(given, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+    return np.require(given, requirements=["C"] if dtype.itemsize == 1 else ["C", "A"])

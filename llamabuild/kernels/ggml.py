@@ -85,6 +85,16 @@ class GgmlFunction(Kernel, frozen=True, kw_only=True):
     layout: str = ""
     """``ROWSxBYTES``; empty for vec_dot."""
 
+    @property
+    def row_step(self) -> int:
+        """Whole panels: ggml's gemv and gemm leave out the rows beyond."""
+        return max(1, self.panel_rows)
+
+    @property
+    def column_step(self) -> int:
+        """Columns beyond whole fours are left out by ggml's gemm."""
+        return QUAD if self.shape == "gemm" else 1
+
 
 class Missing(Data, frozen=True, kw_only=True):
     """A kernel that a library doesn't have."""

@@ -7,6 +7,7 @@ so that a run that is cut short has the most telling ones.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import lcm
 from typing import TYPE_CHECKING
 
@@ -14,19 +15,22 @@ from llamabuild.types.base import Data
 
 from .formats import row_bytes
 from .registry import SHAPES, instruction_sets
-from .timing import Job
+from .timing import SETTLE_SECONDS, Job, MatMul
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from .ggml import GgmlFunction
     from .registry import Implementation
-    from .timing import MatMul
 
 RESIDENCES = ("L1", "L2", "L3", "memory")
 QUICK_RESIDENCES = ("L2", "memory")
-GEMM_RESIDENCES = ("L2",)
-"""gemm works on one part of the weights for many columns; where they came from matters little."""
+GEMM_RESIDENCES = ("L3", "memory")
+"""The first of them that the machine has. gemm works on one part of the weights for many columns,
+so that where they came from matters little; but real matrices fit in no smaller cache."""
+GEMM_ROWS = 4096
+"""Of all threads together, at most, unless the weights shall lie in memory: as in a layer of a
+model of some billion weights."""
 QUICK_FORMATS = ("q4_K", "q8_0", "q4_0", "q6_K")
 FIRST_FORMATS = (*QUICK_FORMATS, "q5_K", "iq4_nl")
 """By how many models are in them."""
@@ -40,8 +44,8 @@ STEP = 256
 LONGEST_ROW = 4096
 FEWEST_ROWS = 4
 
-PASSES = 3
-"""Over the weights for each sample: one warms up, one tells how many make a sample."""
+PASSES = {True: 2, False: 1}
+"""Over weights that take longer than a sample; by whether they are warmed up."""
 BYTES_PER_SECOND, MOST_BYTES_PER_SECOND = 8e9, 20e9
 """Of one thread and of all together, for the estimate: a middling kernel's."""
 OPERATIONS_PER_SECOND = 6e10
@@ -51,6 +55,10 @@ SAMPLE_SECONDS = 0.003
 """Of the shortest sample with all around it."""
 LAYOUT_SECONDS = 0.15
 """To quantize and pack the weights that repeat, and to check a kernel on them."""
+
+Place = Callable[[str, int, int], int]
+"""Bytes of each thread's weights, from the residence, the thread count and how many times the
+weights are in memory at once; 0: there is no such place, or no memory for it."""
 
 
 class Wish(Data, frozen=True, kw_only=True):
@@ -95,7 +103,7 @@ def plan_groups(
     wish: Wish,
     kernels: Sequence[Implementation],
     rivals: Sequence[GgmlFunction | MatMul],
-    sizes: Mapping[tuple[str, int], int],
+    place: Place,
     cpus: Sequence[int],
 ) -> tuple[Group, ...]:
     """Return all groups, the most important first.
@@ -104,7 +112,7 @@ def plan_groups(
         wish: What is asked for.
         kernels: Ours, all of which this CPU can run.
         rivals: ggml's.
-        sizes: Bytes of each thread by residence and thread count; 0 or absent: no such place.
+        place: Says how many weights.
         cpus: To pin threads to, in this order.
     """
     formats = wish.formats or tuple(dict.fromkeys(k.format for k in kernels))
@@ -112,15 +120,20 @@ def plan_groups(
         formats = QUICK_FORMATS
     groups = []
     for name in formats:
-        for columns, residence in _places(wish):
+        for columns, residence in _places(wish, place):
             for threads in wish.threads:
-                size = sizes.get((residence, threads), 0)
                 everything = _has_everything(wish, columns, residence, threads)
                 ours = _ours(wish, kernels, (name, columns), everything=everything)
-                if not size or not ours:
+                beside = [
+                    r
+                    for r in rivals
+                    if r.format == name and _fits(r.shape, columns) and columns % r.column_step == 0
+                ]
+                together = [*ours, *beside]
+                size = place(residence, threads, layouts(together)) if ours else 0
+                if not size:
                     continue
-                beside = [r for r in rivals if r.format == name and _fits(r.shape, columns)]
-                jobs = _jobs([*ours, *beside], size, columns, residence, cpus[:threads])
+                jobs = _jobs(together, size, columns, residence, cpus[:threads])
                 groups.append(
                     Group(
                         format=name,
@@ -148,7 +161,19 @@ def fit(groups: Sequence[Group], seconds: float) -> tuple[tuple[Group, ...], tup
     return tuple(kept), tuple(left_out)
 
 
-def _places(wish: Wish) -> Iterable[tuple[int, str]]:
+def layouts(kernels: Sequence[Implementation | GgmlFunction | MatMul]) -> int:
+    """Return how many times the weights of a group are in memory at once."""
+    products = [k for k in kernels if isinstance(k, MatMul)]
+    packed = {
+        (k.panel_rows, getattr(k, "library", "") if k.panel_rows else "")
+        for k in kernels
+        if not isinstance(k, MatMul)
+    }
+    # Before a product has its weights, they are laid out to be handed over.
+    return len(packed) + len(products) + bool(products)
+
+
+def _places(wish: Wish, place: Place) -> Iterable[tuple[int, str]]:
     """Yield columns and residence."""
     shapes = wish.shapes or SHAPES
     if "vec_dot" in shapes or "gemv" in shapes:
@@ -157,8 +182,9 @@ def _places(wish: Wish) -> Iterable[tuple[int, str]]:
             yield 1, residence
     wanted = bool(wish.columns) or "gemm" in wish.shapes or not wish.quick
     if "gemm" in shapes and wanted:
+        there = [r for r in GEMM_RESIDENCES if any(place(r, n, 1) for n in wish.threads)]
         for columns in wish.columns or GEMM_COLUMNS:
-            for residence in wish.residences or GEMM_RESIDENCES:
+            for residence in wish.residences or there[:1]:
                 yield columns, residence
 
 
@@ -218,6 +244,8 @@ def _jobs(
     steps = size // (max(panel, FEWEST_ROWS) * row_bytes(name, STEP))
     length = STEP * max(1, min(LONGEST_ROW // STEP, steps))
     rows = panel * max(1, size // (panel * row_bytes(name, length)))
+    if columns > 1 and residence != "memory":
+        rows = min(rows, panel * max(1, GEMM_ROWS // len(cpus) // panel))
     return tuple(
         Job(
             kernel=kernel,
@@ -226,6 +254,7 @@ def _jobs(
             cpus=tuple(cpus),
             columns=columns,
             residence=residence,
+            warm=residence != "memory",
         )
         for kernel in kernels
     )
@@ -233,15 +262,15 @@ def _jobs(
 
 def _seconds(jobs: Sequence[Job], rounds: int) -> float:
     """Return the time that a group takes, which is the estimate that keeps a run within its own."""
-    total = 0.0
-    layouts = set()
+    total = layouts([job.kernel for job in jobs]) * jobs[0].weight_bytes / TOUCH_BYTES_PER_SECOND
     for job in jobs:
         rate = min(BYTES_PER_SECOND * job.threads, MOST_BYTES_PER_SECOND)
         operations = 2 * job.weights * job.columns / (OPERATIONS_PER_SECOND * job.threads)
         each = max(job.weight_bytes / rate, operations)
-        total += (rounds + 1) * max(SAMPLE_SECONDS, PASSES * each) + LAYOUT_SECONDS
-        layouts.add((job.kernel.panel_rows, getattr(job.kernel, "library", "")))
-    return total + len(layouts) * jobs[0].weight_bytes / TOUCH_BYTES_PER_SECOND
+        settle = SETTLE_SECONDS if isinstance(job.kernel, MatMul) else 0.0
+        sample = max(SAMPLE_SECONDS, PASSES[job.warm] * each) + settle
+        total += (rounds + 1) * sample + LAYOUT_SECONDS
+    return total
 
 
 def _importance(group: Group, most_threads: int) -> tuple[int, int]:

@@ -36,6 +36,16 @@ class Kernel(Data, frozen=True, kw_only=True):
     features: tuple[str, ...]
     """What the CPU must have."""
 
+    @property
+    def row_step(self) -> int:
+        """Rows of gemv and gemm are a multiple of this."""
+        return 1
+
+    @property
+    def column_step(self) -> int:
+        """Columns are a multiple of this."""
+        return 1
+
 
 class Implementation(Kernel, frozen=True, kw_only=True):
     """One of our kernels: a shape of a format for an instruction set.

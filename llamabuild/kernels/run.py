@@ -61,6 +61,13 @@ def gemm(kernel: Kernel, packed: Bytes, activations: Bytes, rows: int) -> Floats
     if kernel.shape == "gemv" and np.shape(activations)[:1] != (1,):
         message = f"activations: expected 1 row for gemv, found shape {np.shape(activations)}"
         raise ValueError(message)
+    for what, count, step in (
+        ("rows", rows, kernel.row_step),
+        ("columns", np.shape(activations)[0], kernel.column_step),
+    ):
+        if count % step:
+            message = f"{what}: {kernel.symbol} takes a multiple of {step}, not {count}"
+            raise ValueError(message)
     dots: Floats = load_extension().run_gemm(
         kernel.address,
         kernel.format,

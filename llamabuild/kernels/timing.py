@@ -6,18 +6,19 @@ of all other jobs, so ratios are taken within rounds.
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import psutil
 
 from llamabuild.errors import EnvironmentLacks
 from llamabuild.machine.extension import load_extension
+from llamabuild.machine.memory import available_bytes
 from llamabuild.types.base import Data
 
 from . import ggml, run
@@ -27,7 +28,7 @@ from .ggml_library import load
 from .registry import Implementation, require
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -40,6 +41,10 @@ PATTERN_ROWS = 64
 SETTLE_SECONDS = 0.01
 """After a MUL_MAT: OpenMP's threads spin for some milliseconds before they sleep, and would take
 the CPU from the next job."""
+FEW_ROWS = 64
+"""Weight rows of a thread in the product that is subtracted from a whole one."""
+FEWEST_TIMES = 8
+"""Times as many rows in the whole one, so that the difference is nearly all of it."""
 MEMORY_SHARE = 0.8
 """Of the memory available now, for the weights of one job."""
 DATA_SEED = 1
@@ -50,7 +55,10 @@ Sampler = Callable[[], float]
 
 
 class MatMul(Data, frozen=True, kw_only=True):
-    """A whole MUL_MAT as llama.cpp runs it on its own threads, activations converted meanwhile."""
+    """A MUL_MAT as llama.cpp runs it on its own threads.
+
+    The conversion of its activations, a part of the operation, is not in its time.
+    """
 
     format: str
     by: str
@@ -62,6 +70,7 @@ class MatMul(Data, frozen=True, kw_only=True):
     matmul or tinyBLAS if it has one for the format."""
     shape: str = "gemm"
     panel_rows: int = 0
+    column_step: int = 1
 
     @property
     def symbol(self) -> str:
@@ -84,6 +93,9 @@ class Job(Data, frozen=True, kw_only=True):
     """Where the weights are meant to lie, as the caller calls it."""
     huge_pages: bool = False
     """Ask for transparent huge pages."""
+    warm: bool = True
+    """One unmeasured pass before each sample, which brings the weights back to the cache that they
+    fit in. For weights that fit in none it would cost time and change nothing."""
 
     @property
     def threads(self) -> int:
@@ -117,8 +129,7 @@ def time_jobs(
     """Return the samples of each job, one for each round, in ns for 256 weights and one column.
 
     Jobs of the same weights share them in memory. Every job runs before the first round, so that
-    one that can't is known then, and once unmeasured before each sample, which brings its weights
-    back to the cache they fit in.
+    one that can't is known then, and ``warm`` ones once unmeasured before each sample.
 
     Args:
         jobs: All different.
@@ -197,6 +208,7 @@ def _kernel_sampler(
             weights=weights,
             activations=activations,
             min_seconds=SAMPLE_SECONDS,
+            warm=job.warm,
         )
         return float(seconds)
 
@@ -214,9 +226,7 @@ def _place(job: Job, kernel: Implementation | ggml.GgmlFunction) -> PlacedWeight
     else:
         pattern = run.pack(kernel.format, kernel.panel_rows, rows)
     size = whole * row_bytes(kernel.format, job.length)
-    # The system would rather end this process than refuse memory that it doesn't have.
-    if size * job.threads > MEMORY_SHARE * psutil.virtual_memory().available:
-        raise _no_memory(size * job.threads)
+    _require_memory(size * job.threads)
     try:
         weights: PlacedWeights = load_extension().PlacedWeights(
             pattern, size, list(job.cpus), job.huge_pages
@@ -224,9 +234,20 @@ def _place(job: Job, kernel: Implementation | ggml.GgmlFunction) -> PlacedWeight
     except MemoryError:
         raise _no_memory(size * job.threads) from None
     except OSError as error:
-        message = f"cannot time on the CPUs {', '.join(map(str, job.cpus))} ({error.strerror})"
-        raise EnvironmentLacks(message, "take CPUs that this process may use") from error
+        raise _no_cpus(job.cpus, error) from error
     return weights
+
+
+def _no_cpus(cpus: tuple[int, ...], error: OSError) -> EnvironmentLacks:
+    message = f"cannot time on the CPUs {', '.join(map(str, cpus))} ({error.strerror})"
+    return EnvironmentLacks(message, "take CPUs that this process may use")
+
+
+def _require_memory(size: int) -> None:
+    """Refuse what isn't there: the system would rather end this process than refuse it."""
+    available = available_bytes()
+    if available is not None and size > MEMORY_SHARE * available:
+        raise _no_memory(size)
 
 
 def _no_memory(size: int) -> EnvironmentLacks:
@@ -249,7 +270,36 @@ def _values(rows: int, length: int, *, seed: int) -> NDArray[np.float32]:
 
 
 def _matmul_sampler(job: Job, kernel: MatMul, stack: ExitStack) -> Sampler:
-    rows = job.rows * job.threads
+    """Return a sampler of the product alone, without the conversion of the activations.
+
+    ggml converts them within the operation, at the same cost for any number of weight rows. The
+    kernels beside it get theirs converted, so what a product of few rows takes is subtracted from
+    that of all rows, and the rest is scaled to all.
+    """
+    rows, few = job.rows * job.threads, FEW_ROWS * job.threads
+    if rows < FEWEST_TIMES * few:
+        message = (
+            f"{rows} rows are too few to tell a product from the conversion of its activations: "
+            f"expected {FEWEST_TIMES * few} or more"
+        )
+        raise ValueError(message)
+    # The rows are laid out once more, to be handed to ggml in one piece.
+    _require_memory(2 * job.weight_bytes)
+    whole = _graph(job, kernel, rows, stack)
+    part = _graph(job, kernel, few, stack)
+
+    def sample() -> float:
+        with _confined(job.cpus):
+            all_rows, few_rows = _time_product(whole, warm=job.warm), _time_product(part, warm=True)
+            time.sleep(SETTLE_SECONDS)
+        if few_rows >= all_rows:  # only on a machine that something else keeps busy
+            return all_rows
+        return (all_rows - few_rows) * rows / (rows - few)
+
+    return sample
+
+
+def _graph(job: Job, kernel: MatMul, rows: int, stack: ExitStack) -> Graph:
     graph = stack.enter_context(
         Graph(
             load(Path(kernel.library)),
@@ -264,15 +314,33 @@ def _matmul_sampler(job: Job, kernel: MatMul, stack: ExitStack) -> Sampler:
     pattern = _weights(kernel.format, min(rows, PATTERN_ROWS), job.length)
     graph.set_weights(np.resize(pattern, (rows, pattern.shape[1])))
     graph.set_activations(_values(job.columns, job.length, seed=DATA_SEED + 1))
+    return graph
 
-    def sample() -> float:
+
+def _time_product(graph: Graph, *, warm: bool) -> float:
+    """Return the wall seconds of one product, from as many as fill a sample."""
+    if warm:
         graph.compute()
-        begin = time.perf_counter()
-        passes = 0
-        while (took := time.perf_counter() - begin) < SAMPLE_SECONDS or passes == 0:
-            graph.compute()
-            passes += 1
-        time.sleep(SETTLE_SECONDS)
-        return took / passes
+    begin = time.perf_counter()
+    passes = 0
+    while (took := time.perf_counter() - begin) < SAMPLE_SECONDS or passes == 0:
+        graph.compute()
+        passes += 1
+    return took / passes
 
-    return sample
+
+@contextmanager
+def _confined(cpus: tuple[int, ...]) -> Iterator[None]:
+    """Keep the calling thread, and those that ggml starts from it, on these CPUs.
+
+    ggml's threads don't stay on one CPU each, as ours do, but on the same CPUs all together.
+    """
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, cpus)
+    except OSError as error:
+        raise _no_cpus(cpus, error) from error
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)

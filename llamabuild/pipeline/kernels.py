@@ -21,7 +21,7 @@ from llamabuild.types.kernels import KernelRun
 from .kernels_beside import read_beside
 from .kernels_check import Checker
 from .kernels_measure import measure_group
-from .kernels_plan import make_plan
+from .kernels_plan import make_plan, probe_budget
 from .kernels_request import checked_wish
 from .kernels_rows import LEVEL, Context
 
@@ -134,7 +134,7 @@ def _measure(
     keeper.save(clock=clock)
     observer.clock(clock)
     if request.probes and not should_stop():
-        _probe(plan, keeper, observer, should_stop)
+        _probe(plan, request, keeper, observer, should_stop)
     checker = Checker()
     context = Context(clock=clock, probes=keeper.run.probes)
     until = begun + request.limit_seconds
@@ -168,7 +168,11 @@ def _measure(
 
 
 def _probe(
-    plan: KernelPlan, keeper: _Keeper, observer: KernelObserver, should_stop: Callable[[], bool]
+    plan: KernelPlan,
+    request: KernelRequest,
+    keeper: _Keeper,
+    observer: KernelObserver,
+    should_stop: Callable[[], bool],
 ) -> None:
     def tell(probe: Probe, number: int, total: int) -> None:
         observer.probe(probe, number, total)
@@ -184,5 +188,6 @@ def _probe(
         on_probe=tell,
         should_stop=should_stop,
         on_note=note,
+        budget=probe_budget(request),
     )
     keeper.save(probes=probes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from llamabuild.errors import BadInput
 from llamabuild.kernels.plan import RESIDENCES, Group, Wish, fit, plan_groups
 from llamabuild.kernels.registry import implementations, missing_features
 from llamabuild.probes import (
@@ -15,17 +16,20 @@ from llamabuild.probes import (
 )
 from llamabuild.probes.loops import usable_loops
 from llamabuild.probes.placement import cpu_order, numa_nodes
+from llamabuild.probes.residence import MEMORY
 from llamabuild.types.base import Data
 from llamabuild.types.kernels import GgmlLibrary, KernelResult
 
 from .kernels_beside import with_beside
+from .kernels_request import dropped
 from .kernels_rivals import baselines, find_rivals
 from .kernels_rows import missing_row, unsupported_row
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from llamabuild.kernels.ggml import GgmlFunction
+    from llamabuild.kernels.plan import Place
     from llamabuild.kernels.registry import Implementation
     from llamabuild.kernels.timing import MatMul
     from llamabuild.types.machine import Machine
@@ -34,10 +38,8 @@ if TYPE_CHECKING:
 
 RESERVE_SECONDS = 5.0
 """To load libraries and to calibrate the clock."""
-
-
-LAYOUTS = 5
-"""Of the same weights at once: rows, two panels of ours, those of two ggml builds."""
+PROBES_PART = 0.35
+"""Of the time, for probes, where kernels are to be timed, too."""
 MEMORY_PART = 0.6
 """Of the available memory that weights may take."""
 
@@ -68,7 +70,7 @@ def make_plan(request: KernelRequest, wish: Wish, machine: Machine) -> KernelPla
     """Return what is going to be measured, within the request's time.
 
     Raises:
-        BadInput: An unknown variant.
+        BadInput: An unknown variant, or a time in which nothing can be measured.
     """
     number, probe_seconds = _probes(request, wish, machine)
     if not request.kernels:
@@ -88,6 +90,8 @@ def make_plan(request: KernelRequest, wish: Wish, machine: Machine) -> KernelPla
     rivals = find_rivals(baselines(request.baselines, machine.cpu), formats)
     left = request.limit_seconds - probe_seconds - RESERVE_SECONDS
     groups, reduced = _groups(wish, machine, runnable, rivals.kernels, left, beside=request.probes)
+    if groups[1] and not groups[0]:
+        raise _no_time(request, "any group of kernels after the probes")
     return KernelPlan(
         wish=wish,
         probes=number,
@@ -99,7 +103,12 @@ def make_plan(request: KernelRequest, wish: Wish, machine: Machine) -> KernelPla
             *(unsupported_row(k, lacks) for k in asked if (lacks := missing_features(k))),
             *(missing_row(item) for item in rivals.missing),
         ),
-        notes=(*rivals.notes, *reduced, *_other_notes(request, wish, machine, groups[1])),
+        notes=(
+            *rivals.notes,
+            *reduced,
+            *dropped(wish),
+            *_other_notes(request, wish, machine, groups[1]),
+        ),
     )
 
 
@@ -122,8 +131,23 @@ def _probes(request: KernelRequest, wish: Wish, machine: Machine) -> tuple[int, 
         threads=wish.threads,
         quick=wish.quick,
         nodes=numa_nodes() if machine.numa_nodes > 1 else (),
+        budget=probe_budget(request),
     )
+    if not specs:
+        raise _no_time(request, "the probes")
     return len(specs), estimated_seconds(specs)
+
+
+def probe_budget(request: KernelRequest) -> float:
+    """Return the seconds that probes may take."""
+    left = request.limit_seconds - RESERVE_SECONDS
+    return left * PROBES_PART if request.kernels else left
+
+
+def _no_time(request: KernelRequest, what: str) -> BadInput:
+    message = f"{request.limit_seconds / 60:g} minutes are too short for {what}"
+    without = " or measure without them (--no-probes)" if request.kernels and request.probes else ""
+    return BadInput(message, f"allow more (--minutes){without}")
 
 
 def _groups(
@@ -136,53 +160,66 @@ def _groups(
     beside: bool,
 ) -> tuple[tuple[tuple[Group, ...], tuple[Group, ...]], tuple[str, ...]]:
     """Return the groups that fit and those that don't; weights in memory are halved if it helps."""
-    sizes, reduced = place_sizes(wish, machine, available_bytes(machine))
-    halved = {key: size // 2 if key[0] == "memory" else size for key, size in sizes.items()}
+    places = Places(machine, available_bytes(machine))
     cpus = cpu_order(machine)
 
-    def fitting(
-        sizes: Mapping[tuple[str, int], int],
-    ) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
-        groups = plan_groups(wish, kernels, rivals, sizes, cpus)
+    def fitting(place: Place) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
+        groups = plan_groups(wish, kernels, rivals, place, cpus)
         return fit([with_beside(group) for group in groups] if beside else groups, seconds)
 
-    whole = fitting(sizes)
+    whole = fitting(places.size)
     if not whole[1]:
-        return whole, reduced
-    half = fitting(halved)
+        return whole, places.notes
+    half = fitting(places.half_of_memory)
     if len(half[0]) == len(whole[0]):
-        return whole, reduced
+        return whole, places.notes
     return half, (
-        *reduced,
+        *places.notes,
         "weights in memory are half of the probes' largest set, to save time",
     )
 
 
-def place_sizes(
-    wish: Wish, machine: Machine, available: int
-) -> tuple[dict[tuple[str, int], int], tuple[str, ...]]:
-    """Return the bytes of each thread by residence and thread count, and what was reduced.
+class Places:
+    """How many weights live where on a machine.
 
     A group has its weights in several layouts at once, so those in memory may be fewer than the
-    probes' largest working set. 0 where a machine has no such place.
+    probes' largest working set.
 
     Args:
-        wish: Names the thread counts.
         machine: Where.
         available: Memory in bytes.
     """
-    sizes = {}
-    notes: dict[str, None] = {}
-    for threads in wish.threads:
-        for place in RESIDENCES:
-            size = residence_bytes(machine, place, threads, available=available)
-            most = int(available * MEMORY_PART / LAYOUTS / threads)
-            if place == "memory" and size > most:
-                size = most if residence(machine, max(1, most), threads) == place else 0
-                what = "fewer weights in memory than the probes had" if size else "none there"
-                notes[f"too little memory: {what}"] = None
-            sizes[place, threads] = size
-    return sizes, tuple(notes)
+
+    def __init__(self, machine: Machine, available: int) -> None:
+        self._machine = machine
+        self._available = available
+        self._notes: dict[str, None] = {}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was reduced until now."""
+        return tuple(self._notes)
+
+    def size(self, place: str, threads: int, layouts: int) -> int:
+        """Return the bytes of each thread's weights, of which there are so many layouts.
+
+        0 where the machine has no such place, or too little memory for that.
+        """
+        size = residence_bytes(self._machine, place, threads, available=self._available)
+        most = int(self._available * MEMORY_PART / layouts / threads)
+        if size <= most:
+            return size
+        fits = place == MEMORY and residence(self._machine, max(1, most), threads) == place
+        what = "fewer weights than the probes had" if fits else "none"
+        self._notes[f"too little memory: {what} in {place} where {layouts} copies are needed"] = (
+            None
+        )
+        return most if fits else 0
+
+    def half_of_memory(self, place: str, threads: int, layouts: int) -> int:
+        """Return the same, and for weights in memory half of it."""
+        size = self.size(place, threads, layouts)
+        return size // 2 if place == MEMORY else size
 
 
 def _other_notes(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from llamabuild.kernels.registry import Implementation
+from llamabuild.kernels.timing import MatMul
 from llamabuild.probes.samples import median_is_settled, quantile
 from llamabuild.stats import paired_shift
 from llamabuild.types.base import Data
@@ -21,13 +22,19 @@ if TYPE_CHECKING:
 
     from llamabuild.kernels.ggml import Missing
     from llamabuild.kernels.registry import Kernel
-    from llamabuild.kernels.timing import Job, MatMul
+    from llamabuild.kernels.timing import Job
 
     from .kernels_check import Check
 
 LEVEL = 0.95
 """Of each interval by itself. Across a run's hundreds of rows some will miss their value: a
 correction for all of them together would take more rounds than a bounded run has."""
+
+
+DISTURBED = 2.0
+"""Median over fastest sample of a product on several threads, which wait for each other: when the
+machine has other work for one of their CPUs, all spin, and the time tells nothing about ggml."""
+DISTURBED_REASON = "no reference: its threads were disturbed while they waited for each other"
 
 
 class Context(Data, frozen=True, kw_only=True):
@@ -86,14 +93,16 @@ def group_rows(
         steal_seconds: While the group ran.
     """
     medians = {job: median(taken) for job, taken in samples.items()}
-    rivals = [job for job in samples if made_by(job.kernel) != OURS]
+    disturbed = {job for job, taken in samples.items() if _is_disturbed(job, taken)}
+    rivals = [j for j in samples if made_by(j.kernel) != OURS and j not in disturbed]
     fastest = min(rivals, key=lambda job: medians[job], default=None)
     rows = []
     for job, taken in samples.items():
         row = _timed(blank_row(job, status="ok", reason="", check=checks[job]), taken, context)
         assert row.spread is not None
         spread = msgspec.structs.replace(row.spread, steal_seconds=steal_seconds)
-        row = msgspec.structs.replace(row, spread=spread)
+        reason = DISTURBED_REASON if job in disturbed else ""
+        row = msgspec.structs.replace(row, spread=spread, reason=reason)
         if fastest is not None:
             against = f"{made_by(fastest.kernel)} {fastest.kernel.symbol}"
             ratio, low, high = (
@@ -104,12 +113,17 @@ def group_rows(
     return tuple(rows)
 
 
+def _is_disturbed(job: Job, samples: Sequence[float]) -> bool:
+    waits = isinstance(job.kernel, MatMul) and job.threads > 1
+    return waits and median(samples) > DISTURBED * min(samples)
+
+
 def paired_ratio(
     base: Sequence[float], own: Sequence[float]
 ) -> tuple[float, float | None, float | None]:
     """Return how many times as fast ``own`` is as ``base``, with its interval at LEVEL.
 
-    Hodges-Lehmann estimate and exact signed-rank interval of the rounds' log-ratios; no interval
+    Hodges-Lehmann estimate and signed-rank interval of the rounds' log-ratios; no interval
     with too few rounds for the level.
     """
     shift = paired_shift([log(b / o) for b, o in zip(base, own, strict=True)])

@@ -49,6 +49,7 @@ def measure_probes(
     on_probe: Callable[[Probe, int, int], None],
     should_stop: Callable[[], bool],
     on_note: Callable[[str], None] = lambda _note: None,
+    budget: float | None = None,
 ) -> tuple[Probe, ...]:
     """Measure the machine's limits.
 
@@ -59,6 +60,7 @@ def measure_probes(
         on_probe: Called after each probe with it, the number done and the number in all.
         should_stop: Asked every few tenths of a second.
         on_note: Called with a line for what could not be measured, and why.
+        budget: Seconds for all; None: as long as it takes. Fewer probes are made in a short one.
 
     Returns:
         What was measured; the first part of it if it was stopped.
@@ -69,7 +71,7 @@ def measure_probes(
     """
     nodes = numa_nodes() if machine.numa_nodes > 1 else ()
     loops = usable_loops(machine.cpu.features)
-    specs = plan_probes(machine, loops, threads=threads, quick=quick, nodes=nodes)
+    specs = plan_probes(machine, loops, threads=threads, quick=quick, nodes=nodes, budget=budget)
     return run_probes(machine, specs, on_probe=on_probe, should_stop=should_stop, on_note=on_note)
 
 

@@ -145,12 +145,14 @@ def plan_probes(
     quick: bool,
     nodes: Sequence[int] = (),
     available: int | None = None,
+    budget: float | None = None,
 ) -> tuple[ProbeSpec, ...]:
     """Return the probes to make, those that share memory side by side.
 
     By default everything at the fewest and the most threads, with a sweep of sizes for reads and
     latency; for the thread counts between, reads in each level, a copy and arithmetic. Quick: one
-    size in each level, the widest vectors.
+    size in each level, the widest vectors. Where the budget is too short, the quick ones; where it
+    is too short for these, the reads and the arithmetic that bound kernels; where for these, none.
 
     Args:
         machine: Where.
@@ -159,6 +161,7 @@ def plan_probes(
         quick: For under half a minute instead of under three minutes.
         nodes: NUMA nodes, where there are several.
         available: Memory in bytes; what the system says by default.
+        budget: Seconds that :func:`estimated_seconds` may come to; None: as long as it takes.
 
     Raises:
         BadInput: A thread count that this process has no CPUs for, or none.
@@ -169,21 +172,17 @@ def plan_probes(
         message = f"probes with {', '.join(map(str, counts)) or 'no'} threads"
         raise BadInput(message, f"take 1 to {most}, the CPUs that this process may use")
     free = available_bytes(machine) if available is None else available
-    plan = Plan(machine, loops, counts, free)
-    ends = sorted({counts[0], counts[-1]})
-    if quick:
-        for count in counts:
-            _quick(plan, count, ends)
-        _quick_once(plan, counts[-1])
-    else:
-        for count in ends:
-            _whole(plan, count)
-        for count in counts:
-            if count not in ends:
-                _between(plan, count)
-    if nodes:
-        _nodes(plan, nodes, counts[-1])
-    return _timed(plan.specs, BUDGET_SECONDS[quick])
+    extents = (_add_quick, _add_bounds) if quick else (_add_whole, _add_quick, _add_bounds)
+    for add in extents:
+        plan = Plan(machine, loops, counts, free)
+        add(plan)
+        if nodes and add is not _add_bounds:
+            _nodes(plan, nodes, counts[-1])
+        wanted = BUDGET_SECONDS[add is not _add_whole]
+        specs = _timed(plan.specs, wanted if budget is None else min(wanted, budget))
+        if budget is None or estimated_seconds(specs) <= budget:
+            return specs
+    return ()
 
 
 def estimated_seconds(specs: Sequence[ProbeSpec]) -> float:
@@ -205,6 +204,27 @@ def _is_store(loop: Loop) -> bool:
 
 def _is_chase(loop: Loop) -> bool:
     return loop.kind == LATENCY
+
+
+def _add_whole(plan: Plan) -> None:
+    ends = {plan.threads[0], plan.threads[-1]}
+    for count in sorted(ends):
+        _whole(plan, count)
+    for count in plan.threads:
+        if count not in ends:
+            _between(plan, count)
+
+
+def _add_quick(plan: Plan) -> None:
+    for count in plan.threads:
+        _quick(plan, count, (plan.threads[0], plan.threads[-1]))
+    _quick_once(plan, plan.threads[-1])
+
+
+def _add_bounds(plan: Plan) -> None:
+    for count in plan.threads:
+        plan.add(plan.widest(_is_good_read), plan.sizes(count).values(), count)
+        plan.add_compute(count)
 
 
 def _quick(plan: Plan, count: int, ends: Sequence[int]) -> None:

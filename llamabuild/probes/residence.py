@@ -10,9 +10,8 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING
 
-from llamabuild.machine.cgroups import CGROUPS, PROC, find_hierarchy
-from llamabuild.machine.files import read_int, read_table
-from llamabuild.machine.limits import memory_limit_bytes
+from llamabuild.machine import memory
+from llamabuild.machine.cgroups import CGROUPS, PROC
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,26 +106,10 @@ def last_level_bytes(machine: Machine, threads: int) -> int:
 def available_bytes(machine: Machine, proc: Path = PROC, cgroups: Path = CGROUPS) -> int:
     """Return the memory that can be had without swapping, in bytes.
 
-    What the kernel calls available, or what the cgroup's limit leaves. Half of the machine's memory
-    where neither can be read.
+    Half of the machine's memory where the system doesn't say.
     """
-    left = []
-    kibibytes = read_table(proc / "meminfo").get("MemAvailable", "").split()
-    if kibibytes and kibibytes[0].isdigit():
-        left.append(int(kibibytes[0]) * 1024)
-    limit = memory_limit_bytes(proc, cgroups)
-    if limit is not None:
-        left.append(max(0, limit - _cgroup_usage(proc, cgroups)))
-    return min(left, default=machine.memory_bytes // 2)
-
-
-def _cgroup_usage(proc: Path, cgroups: Path) -> int:
-    hierarchy = find_hierarchy("memory", proc, cgroups)
-    if hierarchy is None:
-        return 0
-    name = "memory.usage_in_bytes" if hierarchy.version == 1 else "memory.current"
-    used = (read_int(folder / name) for folder in hierarchy.folders)
-    return next((n for n in used if n is not None), 0)
+    left = memory.available_bytes(proc, cgroups)
+    return machine.memory_bytes // 2 if left is None else left
 
 
 def _share_bytes(machine: Machine, name: str, threads: int) -> int:

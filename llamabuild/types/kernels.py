@@ -108,8 +108,10 @@ class KernelResult(Data, frozen=True, kw_only=True):
     run over this one's: above 1 is faster than ggml; paired and interleaved."""
     low: float | None
     high: float | None
-    """Of the ratio: an exact interval at the run's ``level``, for this comparison by itself; None
-    where there are too few rounds for one, and for the row that others are compared with."""
+    """Of the ratio: a signed-rank interval at the run's ``level``, for this comparison by itself,
+    as if the rival had been chosen beforehand; it is chosen on the same samples, which makes ratios
+    slightly low and lets about 6 % of the intervals miss at 95 %. None where there are too few
+    rounds for one, and for the row that others are compared with."""
     against: str
     """``by`` and ``function`` that the ratio refers to."""
     correct: bool | None

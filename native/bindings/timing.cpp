@@ -134,7 +134,7 @@ long passes_of(std::size_t thread, Stopwatch &watch, const Work &work, double mi
 }
 
 std::vector<double> samples_of(const Pass &pass, const PlacedWeights &weights, double min_seconds,
-                               int samples) {
+                               int samples, bool warm) {
     const int threads = static_cast<int>(weights.cpus().size());
     const std::size_t floats = static_cast<std::size_t>(pass.rows) * pass.columns;
     std::vector<lb::Region> outputs;
@@ -147,8 +147,9 @@ std::vector<double> samples_of(const Pass &pass, const PlacedWeights &weights, d
         std::memset(s, 0, floats * sizeof(float));
         const auto work = [&] { pass(weights.of(thread), s); };
         // The first pass warms up; one that is long enough by itself is a sample's length, too.
+        // Weights that no cache can keep need none, and fill a sample with one pass.
         long passes = 1;
-        if (watch.time(thread, 1, work) < min_seconds)
+        if (warm && watch.time(thread, 1, work) < min_seconds)
             passes = passes_of(thread, watch, work, min_seconds);
         for (double &sample : seconds) {
             const double took = watch.time(thread, passes, work) / passes;
@@ -162,7 +163,8 @@ std::vector<double> samples_of(const Pass &pass, const PlacedWeights &weights, d
 std::vector<double> time_kernel(const std::string &shape, std::uintptr_t address,
                                 const std::string &name, int n, int rows, int columns,
                                 int panel_rows, const PlacedWeights &weights,
-                                const py::array &activations, double min_seconds, int samples) {
+                                const py::array &activations, double min_seconds, int samples,
+                                bool warm) {
     const lb_format &format = lb::format_named(name), &other = lb::activation_of(format);
     const bool vec_dot = shape == "vec_dot";
     if (!vec_dot && shape != "gemv" && shape != "gemm")
@@ -190,7 +192,7 @@ std::vector<double> time_kernel(const std::string &shape, std::uintptr_t address
     const lb_shape kind = vec_dot ? LB_VEC_DOT : shape == "gemv" ? LB_GEMV : LB_GEMM;
     const Pass pass{kind, address, n, rows, columns, row_bytes, activations.data()};
     py::gil_scoped_release release;
-    return samples_of(pass, weights, min_seconds, samples);
+    return samples_of(pass, weights, min_seconds, samples, warm);
 }
 
 } // namespace
@@ -205,5 +207,5 @@ void register_timing(py::module_ &m) {
     m.def("time_kernel", &time_kernel, py::arg("shape"), py::arg("address"), py::arg("format_name"),
           py::arg("length"), py::arg("rows"), py::arg("columns"), py::arg("panel_rows"),
           py::arg("weights"), py::arg("activations"), py::arg("min_seconds") = 2e-4,
-          py::arg("samples") = 1);
+          py::arg("samples") = 1, py::arg("warm") = true);
 }

@@ -62,6 +62,17 @@ def test_kernels_are_within_their_bound(quick):
     assert len(beyond) <= len(rows) // 4, beyond
 
 
+def test_a_kernel_uses_a_good_part_of_its_cache(quick):
+    """Bytes of 8 bits need the fewest operations, so that reading them is what takes time."""
+    best = max(
+        row["share_of_bound"]
+        for row in quick[0]["kernels"]
+        if (row["format"], row["shape"], row["residence"], row["by"], row["threads"])
+        == ("q8_0", "gemv", "L2", "llamabuild", 1)
+    )
+    assert best > 0.3
+
+
 def test_ctrl_c_keeps_what_was_measured(built, tmp_path):
     assert built
     environment = {**os.environ, "LLAMABUILD_STATE": str(tmp_path)}

@@ -66,6 +66,21 @@ def test_ratios_refer_to_the_ggml_kernel_with_the_smallest_median():
     assert slow.isa == ""
 
 
+def test_a_product_whose_threads_were_disturbed_is_no_reference():
+    """Its threads wait for each other, so that one busy CPU makes all of them slow."""
+    wild = [3.0, 3.0, 3.0, 50.0, 60.0, 70.0, 80.0]
+    own, slow, fast = rows({OWN: [2.0] * 7, SLOW: [99.0] * 7, FAST: wild})
+    assert {row.against for row in (own, slow, fast)} == {"ggml:a ggml_mul_mat"}
+    assert fast.reason.startswith("no reference")
+    assert own.reason == slow.reason == ""
+    [own, alone] = rows({OWN: [2.0] * 7, FAST: wild})
+    assert own.ratio is alone.ratio is None
+    # One thread waits for nobody: whatever disturbs it disturbs all others, too.
+    one = job(product("b"), cpus=(0,))
+    own, _ = rows({job(OWN.kernel, cpus=(0,)): [2.0] * 7, one: wild})
+    assert own.ratio is not None
+
+
 def test_without_ggml_there_is_no_ratio():
     [own] = rows({OWN: [2.0] * 7})
     assert own.ratio is own.low is own.high is None

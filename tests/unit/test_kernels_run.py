@@ -1,5 +1,6 @@
 """The registry of kernels, and running one on arrays."""
 
+import ctypes
 import subprocess
 import sys
 import textwrap
@@ -11,7 +12,9 @@ import pytest
 from llamabuild.errors import BadInput, EnvironmentLacks
 from llamabuild.kernels import run
 from llamabuild.kernels.formats import find_format, formats, quantize
+from llamabuild.kernels.ggml import GgmlFunction
 from llamabuild.kernels.registry import (
+    SHAPES,
     choose,
     implementations,
     instruction_sets,
@@ -193,6 +196,33 @@ def test_what_does_not_fit_gemm_is_told(data, spoil, said):
         run.gemm(kernel, *spoil(packed, activations, ROWS))
 
 
+def test_what_a_kernel_leaves_out_is_not_a_number(data):
+    """A function that writes nothing, in the place of a kernel."""
+    weights, activations = data("q4_K")
+    kernel = choose("q4_K", "gemm")
+    packed = run.pack("q4_K", kernel.panel_rows, weights)
+    nothing = ctypes.cast(ctypes.CDLL(None).getpid, ctypes.c_void_p).value
+    for _ in range(3):
+        idle = msgspec.structs.replace(kernel, address=nothing)
+        assert np.isnan(run.gemm(idle, packed, activations, ROWS)).all()
+        run.gemm(kernel, packed, activations, ROWS)  # the memory of the next one
+
+
+def test_ggmls_kernels_take_whole_panels_and_fours(data):
+    weights, activations = data("q4_K")
+    ours = choose("q4_K", "gemm", panel_rows=8)
+    packed = run.pack("q4_K", 8, weights)
+    fields = {name: getattr(ours, name) for name in ("format", "address", "features", "panel_rows")}
+    for shape, rows, columns, said in (
+        ("gemm", ROWS, 1, "rows: ggml_x takes a multiple of 8, not 19"),
+        ("gemv", ROWS, 1, "rows: ggml_x takes a multiple of 8, not 19"),
+        ("gemm", 24, 3, "columns: ggml_x takes a multiple of 4, not 3"),
+    ):
+        theirs = GgmlFunction(**fields, shape=shape, symbol="ggml_x", by="", library="")
+        with pytest.raises(ValueError, match=said):
+            run.gemm(theirs, packed, activations[:columns], rows)
+
+
 def test_shapes_are_not_mixed_up(data):
     weights, activations = data("q4_K")
     packed = run.pack("q4_K", 16, weights)
@@ -223,57 +253,85 @@ def test_what_does_not_fit_packing_is_told(data):
 # Runs every kernel of a format while a breakpoint stands at the entry of one; prints the name of
 # each that met it. A child process for each run, because the breakpoint ends it.
 TRAP = """
-import ctypes, mmap, os, signal, sys
+import ctypes, mmap, os, sys
 import numpy as np
 from llamabuild.kernels import run
-from llamabuild.kernels.registry import implementations, missing_features
+from llamabuild.kernels.formats import find_format, row_bytes
+from llamabuild.kernels.registry import choose, implementations, missing_features
 
-row = {"q4_K": 144, "q8_K": 292}
-weights = np.zeros((16, row["q4_K"]), np.uint8)
-activations = np.zeros((1, row["q8_K"]), np.uint8)
-kernels = [k for k in implementations("q4_K") if not missing_features(k)]
+libc = ctypes.CDLL(None, use_errno=True)
 
 def call(kernel):
     if kernel.shape == "vec_dot":
         return run.vec_dot(kernel, weights, activations[0])
     return run.gemm(kernel, packed[kernel.panel_rows], activations, 16)
 
-packed = {k.panel_rows: run.pack("q4_K", k.panel_rows, weights) for k in kernels if k.panel_rows}
-libc = ctypes.CDLL(None, use_errno=True)
-for victim in kernels:
-    for kernel in kernels:
-        if (child := os.fork()) == 0:
-            page = victim.address & -mmap.PAGESIZE
-            access = mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
-            if libc.mprotect(ctypes.c_void_p(page), mmap.PAGESIZE, access) != 0:
-                os._exit(77)
-            ctypes.memset(victim.address, 0xCC, 1)
-            os._exit(0 if not call(kernel).any() else 1)
-        status = os.waitpid(child, 0)[1]
-        if status != 0:
-            ended = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-            print(victim.symbol, victim.panel_rows, kernel.symbol, kernel.panel_rows, ended)
+for name in sys.argv[2:]:
+    weights = np.zeros((16, row_bytes(name, 256)), np.uint8)
+    activations = np.zeros((1, row_bytes(find_format(name).activation, 256)), np.uint8)
+    kernels = [k for k in implementations(name) if not missing_features(k)]
+    packed = {k.panel_rows: run.pack(name, k.panel_rows, weights) for k in kernels if k.panel_rows}
+    shapes = dict.fromkeys(k.shape for k in kernels)
+    victims = kernels if sys.argv[1] == "each" else [choose(name, shape) for shape in shapes]
+    for victim in victims:
+        for kernel in kernels:
+            if (child := os.fork()) == 0:
+                page = victim.address & -mmap.PAGESIZE
+                access = mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
+                if libc.mprotect(ctypes.c_void_p(page), mmap.PAGESIZE, access) != 0:
+                    os._exit(77)
+                ctypes.memset(victim.address, 0xCC, 1)
+                os._exit(0 if not call(kernel).any() else 1)
+            status = os.waitpid(child, 0)[1]
+            if status != 0:
+                ended = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+                print(victim.symbol, victim.panel_rows, kernel.symbol, kernel.panel_rows, ended)
 """
+
+
+def met_a_breakpoint(folder, which, names):
+    """Return (victim, its panel rows, who met it, its panel rows, how it ended) of each."""
+    if this_cpu().architecture != "x86_64":
+        pytest.skip("0xCC is a breakpoint on x86 only")
+    script = folder / "trap.py"
+    script.write_text(textwrap.dedent(TRAP))
+    done = subprocess.run(
+        [sys.executable, script, which, *names],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    if " 77\n" in done.stdout:
+        pytest.skip("this system doesn't let code be written")
+    return {tuple(line.split()) for line in done.stdout.splitlines()}
+
+
+def expected_to_meet(victims, name):
+    return {
+        (victim.symbol, str(victim.panel_rows), met.symbol, str(met.panel_rows), "-5")
+        for victim in victims
+        for met in RUNNABLE
+        # The scalar gemv and gemm are one function, which unpacks rows for the scalar vec_dot.
+        if met.address == victim.address
+        or (
+            met.format == name
+            and (victim.isa, victim.shape, met.isa) == ("scalar", "vec_dot", "scalar")
+        )
+    }
 
 
 def test_the_forced_one_ran(tmp_path):
     """With a breakpoint at the entry of one kernel, that one alone meets it."""
-    if this_cpu().architecture != "x86_64":
-        pytest.skip("0xCC is a breakpoint on x86 only")
-    script = tmp_path / "trap.py"
-    script.write_text(textwrap.dedent(TRAP))
-    done = subprocess.run(
-        [sys.executable, script], capture_output=True, text=True, check=True, timeout=120
-    )
-    if " 77\n" in done.stdout:
-        pytest.skip("this system doesn't let code be written")
     kernels = [k for k in RUNNABLE if k.format == "q4_K"]
     assert len(kernels) > 2
-    assert {tuple(line.split()) for line in done.stdout.splitlines()} == {
-        (victim.symbol, str(victim.panel_rows), met.symbol, str(met.panel_rows), "-5")
-        for victim in kernels
-        for met in kernels
-        # The scalar gemv and gemm are one function, which unpacks rows for the scalar vec_dot.
-        if met.address == victim.address
-        or (victim.isa, victim.shape, met.isa) == ("scalar", "vec_dot", "scalar")
-    }
+    met = met_a_breakpoint(tmp_path, "each", ["q4_K"])
+    assert met == expected_to_meet(kernels, "q4_K")
+
+
+def test_the_best_of_each_shape_and_format_is_the_one_that_runs(tmp_path):
+    names = {k.format for k in RUNNABLE}
+    best = {name: {choose(name, k.shape) for k in RUNNABLE if k.format == name} for name in names}
+    assert {k.shape for kernels in best.values() for k in kernels} == set(SHAPES)
+    expected = set().union(*(expected_to_meet(best[name], name) for name in names))
+    assert met_a_breakpoint(tmp_path, "best", sorted(names)) == expected

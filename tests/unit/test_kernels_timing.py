@@ -1,5 +1,6 @@
 """Timing kernels: what a sample is, and the order in which samples are taken."""
 
+import ctypes
 import os
 import threading
 import time
@@ -63,6 +64,19 @@ def test_a_sample_repeats_for_the_time_asked():
     [sample] = time_kernel(WEIGHTS, min_seconds=0.1)
     assert time.perf_counter() - begin >= 0.1
     assert sample < 0.01
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_weights_that_no_cache_keeps_are_read_once_for_a_sample(warm):
+    calls = []
+
+    @ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 8)
+    def count(*_):
+        calls.append(1)
+
+    address = ctypes.cast(count, ctypes.c_void_p).value
+    time_kernel(WEIGHTS, address=address, min_seconds=0, samples=3, warm=warm)
+    assert len(calls) == 8 * (3 + warm)
 
 
 def test_more_work_takes_longer():
@@ -135,8 +149,7 @@ def test_weights_need_bytes_and_memory(monkeypatch):
     monkeypatch.setattr(timing, "load_extension", lambda: SimpleNamespace(PlacedWeights=full))
     with pytest.raises(EnvironmentLacks, match="no memory for 9 MiB of weights: time fewer rows"):
         time_jobs([job(rows=1 << 16)], 1, seed=1)
-    few = SimpleNamespace(available=1 << 23)
-    monkeypatch.setattr(timing.psutil, "virtual_memory", lambda: few)
+    monkeypatch.setattr(timing, "available_bytes", lambda: 1 << 23)
     with pytest.raises(EnvironmentLacks, match="no memory for 9 MiB"):
         time_jobs([job(rows=1 << 16)], 1, seed=1)
 
@@ -152,7 +165,8 @@ def recorded(monkeypatch):
     """Replace the clock: a sample takes as many seconds as its job has rows."""
     order = []
 
-    def fake(*, rows, **_):
+    def fake(*, rows, warm, **_):
+        assert warm == (rows != 3)
         order.append(rows)
         return [float(rows)]
 
@@ -162,7 +176,7 @@ def recorded(monkeypatch):
 
 
 def test_every_round_has_every_job_in_an_order_of_its_own(recorded):
-    jobs = [job(rows=n) for n in range(1, 6)]
+    jobs = [job(rows=n, warm=n != 3) for n in range(1, 6)]
     taken = time_jobs(jobs, 20, seed=3)
     assert list(taken) == jobs
     for one in jobs:
@@ -214,6 +228,72 @@ def test_a_job_that_cannot_be_run_is_known_before_the_first_round():
     taken = time_jobs(jobs, 1, seed=1, on_failure=lambda one, error: lost.append((one, str(error))))
     assert list(taken) == [jobs[1]]
     assert lost == [(jobs[0], "vec_dot has one column")]
+
+
+class FakeGraph:
+    """A product that takes 1 ms for its activations and 1 us for each row, by a clock of its own."""
+
+    now = 0.0
+    made = ()
+    cpus = ()
+
+    def __init__(self, _library, _kind, _length, rows, _columns, *, repack, threads):
+        FakeGraph.made += ((rows, threads),)
+        self.rows = rows
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def set_weights(self, weights):
+        assert len(weights) == self.rows
+
+    def set_activations(self, _values):
+        pass
+
+    def compute(self):
+        FakeGraph.now += 1e-3 + 1e-6 * self.rows
+        FakeGraph.cpus = tuple(sorted(os.sched_getaffinity(0)))
+
+
+@pytest.fixture
+def product(monkeypatch):
+    """Return a MUL_MAT whose time is known."""
+    clock = SimpleNamespace(perf_counter=lambda: FakeGraph.now, sleep=lambda _: None)
+    monkeypatch.setattr(timing, "time", clock)
+    monkeypatch.setattr(timing, "Graph", FakeGraph)
+    monkeypatch.setattr(timing, "load", lambda _: None)
+    monkeypatch.setattr(FakeGraph, "made", ())
+    return timing.MatMul(format="q4_0", by="ggml:x", library="/nowhere", repack=False)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_product_is_timed_without_the_conversion_of_its_activations(product, threads):
+    if len(CPUS) < threads:
+        pytest.skip("one CPU only")
+    before = os.sched_getaffinity(0)
+    one = job(kernel=product, rows=4096, columns=64, cpus=CPUS[:threads])
+    samples = time_jobs([one], 3, seed=1)[one]
+    assert samples == pytest.approx([one.ns_per_256(1e-6 * 4096 * threads)] * 3)
+    assert [made[1] for made in FakeGraph.made] == [threads] * 2
+    assert FakeGraph.cpus == CPUS[:threads]
+    assert os.sched_getaffinity(0) == before
+
+
+def test_a_product_of_few_rows_is_refused(product):
+    with pytest.raises(ValueError, match="192 rows are too few to tell .*expected 512 or more"):
+        time_jobs([job(kernel=product, rows=192, columns=64)], 1, seed=1)
+
+
+def test_a_product_asks_for_the_memory_that_it_takes_while_it_is_filled(product, monkeypatch):
+    one = job(kernel=product, rows=4096, columns=64)
+    monkeypatch.setattr(timing, "available_bytes", lambda: 2 * one.weight_bytes)
+    with pytest.raises(EnvironmentLacks, match="no memory for 1 MiB"):
+        time_jobs([one], 1, seed=1)
+    monkeypatch.setattr(timing, "available_bytes", lambda: 3 * one.weight_bytes)
+    assert time_jobs([one], 1, seed=1)
 
 
 def test_every_shape_is_timed():
