@@ -12,7 +12,7 @@ extern "C" void lb_vec_dot_iq4_xs_scalar(int n, float *s, size_t, const void *vx
                                          const void *vy, size_t, int) {
     const auto *x = static_cast<const lb::block_iq4_xs *>(vx);
     const auto *y = static_cast<const lb::block_q8_K *>(vy);
-    float total = 0;
+    double total = 0;
     for (int i = 0; i < n / lb::super_block; ++i) {
         int products = 0;
         for (int w = 0; w < lb::super_block; ++w) {
@@ -24,7 +24,7 @@ extern "C" void lb_vec_dot_iq4_xs_scalar(int n, float *s, size_t, const void *vx
         }
         total += lb::half_to_float(x[i].d) * y[i].d * static_cast<float>(products);
     }
-    *s = total;
+    lb::put(s, static_cast<float>(total));
 }
 
 #define LB_FILE "kernels/vec_dot/iq4_xs.cpp"
@@ -40,18 +40,23 @@ struct Unpack_iq4_xs {
     }
 };
 
-LB_KERNEL(vec_dot_iq4_xs)
-(int n, float *s, size_t bs, const void *vx, size_t bx, const void *vy, size_t by, int nrc) {
-    const auto *x = static_cast<const block_iq4_xs *>(vx);
-    const auto *y = static_cast<const block_q8_K *>(vy);
+using Block = block_iq4_xs;
+
+LB_INLINE float dots(int blocks, const Block *x, const block_q8_K *y) {
     SumFloats total = no_sums();
-    for (int i = 0; i < n / super_block; ++i) {
+    for (int i = 0; i < blocks; ++i) {
         const Scales scales = spread<32>(minus_32(from_words(iq4_scales(x[i]))));
         const Ints products = dot_super_signed<Unpack_iq4_xs, 32>(splat(0), x[i], y[i].qs, scales);
-        total = add_scaled(total, splat_scale(&x[i].d, &y[i].d), fold(products));
+        total = add_scaled(total, splat_scale(x[i].d, y[i].d), fold(products));
     }
-    *s = sum_of_sums(total);
-    if (!finite(*s))
+    return sum_of_sums(total);
+}
+
+#include "kernels/vec_dot/supers.inc"
+
+LB_KERNEL(vec_dot_iq4_xs)
+(int n, float *s, size_t bs, const void *vx, size_t bx, const void *vy, size_t by, int nrc) {
+    if (!walk(n, s, vx, vy))
         lb_vec_dot_iq4_xs_scalar(n, s, bs, vx, bx, vy, by, nrc);
 }
 
