@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -47,7 +46,7 @@ std::uint8_t *Guarded::place(std::size_t bytes, Random &random) {
 
 const std::uint8_t *Guarded::place(const std::uint8_t *bytes, std::size_t count, Random &random) {
     std::uint8_t *copy = place(count, random);
-    std::memcpy(copy, bytes, count);
+    std::copy_n(bytes, count, copy);
     return copy;
 }
 

@@ -183,7 +183,7 @@ void Runner::round_trip(const lb_packing &packing, const Problem &problem, Outco
         weights_.fill(untouched, back, back + bytes);
         packing.unpack(problem.n, rows, packed, back);
         ++outcome.results;
-        if (std::memcmp(back, problem.weights.data(), bytes) != 0)
+        if (!std::equal(back, back + bytes, problem.weights.data()))
             outcome.note("unpacked rows differ from those that were packed");
         if (!weights_.is_filled_around(untouched, back, back + bytes))
             outcome.note("unpack wrote outside of the rows");

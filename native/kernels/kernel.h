@@ -7,8 +7,9 @@
  * weights aligned to 64 bytes are read fastest.
  *
  * Weights may have any bits. Quantized activations are -127..127, as ggml makes them: -128 gives a
- * wrong result with some instruction sets. Errors are at most 1e-5 of the sum of the absolute terms
- * for rows of up to 131072 values. A row of 0 values has the dot product 0. */
+ * wrong result with some instruction sets. Errors are at most 1e-5 of the sum of the absolute
+ * terms, which kernel_check tests in rows of up to 131072 values. A row of 0 values has the dot
+ * product 0. */
 
 #ifndef LLAMABUILD_KERNEL_H
 #define LLAMABUILD_KERNEL_H

@@ -40,23 +40,19 @@ struct Unpack_iq4_xs {
     }
 };
 
-using Block = block_iq4_xs;
-
-LB_INLINE float dots(int blocks, const Block *x, const block_q8_K *y) {
+LB_KERNEL(vec_dot_iq4_xs)
+(int n, float *s, size_t bs, const void *vx, size_t bx, const void *vy, size_t by, int nrc) {
+    const auto *x = static_cast<const block_iq4_xs *>(vx);
+    const auto *y = static_cast<const block_q8_K *>(vy);
     SumFloats total = no_sums();
-    for (int i = 0; i < blocks; ++i) {
+    for (int i = 0; i < n / super_block; ++i) {
         const Scales scales = spread<32>(minus_32(from_words(iq4_scales(x[i]))));
         const Ints products = dot_super_signed<Unpack_iq4_xs, 32>(splat(0), x[i], y[i].qs, scales);
         total = add_scaled(total, splat_scale(x[i].d, y[i].d), fold(products));
     }
-    return sum_of_sums(total);
-}
-
-#include "kernels/vec_dot/supers.inc"
-
-LB_KERNEL(vec_dot_iq4_xs)
-(int n, float *s, size_t bs, const void *vx, size_t bx, const void *vy, size_t by, int nrc) {
-    if (!walk(n, s, vx, vy))
+    const float result = sum_of_sums(total);
+    put(s, result);
+    if (!finite(result))
         lb_vec_dot_iq4_xs_scalar(n, s, bs, vx, bx, vy, by, nrc);
 }
 

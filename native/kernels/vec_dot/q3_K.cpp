@@ -43,25 +43,21 @@ struct Unpack_q3_K {
     }
 };
 
-using Block = block_q3_K;
-
-LB_INLINE float dots(int blocks, const Block *x, const block_q8_K *y) {
+LB_KERNEL(vec_dot_q3_K)
+(int n, float *s, size_t bs, const void *vx, size_t bx, const void *vy, size_t by, int nrc) {
+    const auto *x = static_cast<const block_q3_K *>(vx);
+    const auto *y = static_cast<const block_q8_K *>(vy);
     SumFloats total = no_sums();
-    for (int i = 0; i < blocks; ++i) {
+    for (int i = 0; i < n / super_block; ++i) {
         const Words words = q3_scales(x[i].scales);
         const Sixteen scales = minus_32(from_words(words.low, words.high));
         const Ints offset = from_sums(dot_sums<16, -4>(scales, y[i].bsums));
         const Ints products = dot_super<Unpack_q3_K, 16>(offset, x[i], y[i].qs, spread<16>(scales));
         total = add_scaled(total, splat_scale(x[i].d, y[i].d), fold(products));
     }
-    return sum_of_sums(total);
-}
-
-#include "kernels/vec_dot/supers.inc"
-
-LB_KERNEL(vec_dot_q3_K)
-(int n, float *s, size_t bs, const void *vx, size_t bx, const void *vy, size_t by, int nrc) {
-    if (!walk(n, s, vx, vy))
+    const float result = sum_of_sums(total);
+    put(s, result);
+    if (!finite(result))
         lb_vec_dot_q3_K_scalar(n, s, bs, vx, bx, vy, by, nrc);
 }
 

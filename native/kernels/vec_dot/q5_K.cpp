@@ -49,12 +49,13 @@ struct Unpack_q5_K {
     }
 };
 
-using Block = block_q5_K;
-
-LB_INLINE float dots(int blocks, const Block *x, const block_q8_K *y) {
+LB_KERNEL(vec_dot_q5_K)
+(int n, float *s, size_t bs, const void *vx, size_t bx, const void *vy, size_t by, int nrc) {
+    const auto *x = static_cast<const block_q5_K *>(vx);
+    const auto *y = static_cast<const block_q8_K *>(vy);
     SumFloats total = no_sums();
     SumFloats minima = no_sums();
-    for (int i = 0; i < blocks; ++i) {
+    for (int i = 0; i < n / super_block; ++i) {
         const Words k = k_scales(x[i].scales);
         const Ints products =
             dot_super<Unpack_q5_K, 32>(splat(0), x[i], y[i].qs, spread<32>(from_words(k.low)));
@@ -62,14 +63,9 @@ LB_INLINE float dots(int blocks, const Block *x, const block_q8_K *y) {
         total = add_scaled(total, d.scale, fold(products));
         minima = add_scaled(minima, d.minimum, dot_sums<32>(from_words(k.high), y[i].bsums));
     }
-    return sum_of_difference(total, minima);
-}
-
-#include "kernels/vec_dot/supers.inc"
-
-LB_KERNEL(vec_dot_q5_K)
-(int n, float *s, size_t bs, const void *vx, size_t bx, const void *vy, size_t by, int nrc) {
-    if (!walk(n, s, vx, vy))
+    const float result = sum_of_difference(total, minima);
+    put(s, result);
+    if (!finite(result))
         lb_vec_dot_q5_K_scalar(n, s, bs, vx, bx, vy, by, nrc);
 }
 
