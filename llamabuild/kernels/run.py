@@ -33,7 +33,8 @@ def vec_dot(kernel: Kernel, weights: Bytes, activation: Bytes) -> Floats:
     Args:
         kernel: Of the shape ``vec_dot``.
         weights: ``(rows, bytes of a row)``; rows may lie apart.
-        activation: ``(bytes of a row,)`` in the activation format of the weights' format.
+        activation: ``(bytes of a row,)`` in the activation format of the weights' format; its
+            quantized values are -127..127, as ggml makes them (-128 gives wrong results).
 
     Raises:
         ValueError: An argument doesn't fit the format; says what was expected.
@@ -50,7 +51,8 @@ def gemm(kernel: Kernel, packed: Bytes, activations: Bytes, rows: int) -> Floats
     Args:
         kernel: Of the shape ``gemm``, or ``gemv``, which takes one column.
         packed: ``pack`` of the rows, with the kernel's ``panel_rows``.
-        activations: ``(columns, bytes of a row)``, without gaps.
+        activations: ``(columns, bytes of a row)``, without gaps; quantized values are -127..127,
+            as ggml makes them (-128 gives wrong results).
         rows: Weight rows in ``packed``.
 
     Raises:

@@ -53,8 +53,8 @@ void finish(block_q8_K &block, Kind kind, Random &random) {
 void spoil(block_q8_0 &, Random &) {}
 void spoil(block_q8_1 &, Random &) {}
 void spoil(block_q8_K &block, Random &random) {
-    for (std::int16_t &sum : block.bsums)
-        sum = static_cast<std::int16_t>(random.bits());
+    for (int i = 0; i < 16; ++i)
+        block.bsums[i] = static_cast<std::int16_t>(random.bits());
 }
 
 template <class Block>

@@ -26,6 +26,7 @@ public:
 
     std::vector<Problem> make() {
         add("random bits", some_, most_columns, Kind::ordinary, Kind::ordinary);
+        add("no weights", 0, 2, Kind::ordinary, Kind::ordinary).exact = true;
         for (int blocks : lengths(format_))
             add("random bits", blocks, 2, Kind::ordinary, Kind::ordinary);
         add_long_rows();
@@ -58,15 +59,19 @@ private:
         if (!is_value_)
             add("longer rows", (1 << 17) / format_.block_weights + 1, 1, Kind::ordinary,
                 Kind::ordinary);
+        // The longest row of today's models, and as long as rounding errors are promised to be
+        // small.
+        for (int n : {28672, 1 << 17})
+            quantize_equal(start("equal weights", n / format_.block_weights, 2));
         rows_ = rows;
     }
 
     void add_kinds(int blocks) {
         add("any finite scale", blocks, 3, Kind::finite, Kind::finite);
         add("subnormal scale", blocks, 3, Kind::subnormal, Kind::ordinary);
-        add("infinite scale", blocks, 3, Kind::infinite, Kind::ordinary);
+        add("infinite scale", blocks, 3, Kind::infinite, Kind::ordinary).same_class = true;
         add("NaN scale", blocks, 3, Kind::nan, Kind::ordinary).same_class = true;
-        add("infinite activation", blocks, 3, Kind::ordinary, Kind::infinite);
+        add("infinite activation", blocks, 3, Kind::ordinary, Kind::infinite).same_class = true;
         add("NaN activation", blocks, 3, Kind::ordinary, Kind::nan).same_class = true;
         add("exact", blocks, 5, Kind::exact, Kind::exact, Pattern::small).exact = true;
         Problem &zeros = add("zero activations", blocks, 3, Kind::finite, Kind::ordinary);

@@ -1,11 +1,9 @@
 // kernel_check: every kernel that this CPU can run against the values that its blocks stand for.
 //
-//   kernel_check [--list] [--kernel GLOB] [--seed N] [--aligned]
+//   kernel_check [--list] [--kernel GLOB] [--seed N]
 //
 // --list     names the kernels and packings
 // --kernel   checks those whose name matches, such as gemm_q4_K_16_avx512vnni or vec_dot_*_avx2
-// --aligned  keeps blocks and results at addresses that are multiples of their C++ types'
-//            alignment, for a sanitizer that asks for it; otherwise they lie at any address
 //
 // Prints a line for each; exits with 1 if one failed, with 2 on wrong arguments.
 
@@ -58,8 +56,6 @@ bool parse(std::span<char *> words, Arguments &arguments) {
         const bool has_value = i + 1 < words.size();
         if (word == "--list")
             arguments.list = true;
-        else if (word == "--aligned")
-            arguments.aligned = true;
         else if (word == "--kernel" && has_value)
             arguments.glob = words[++i];
         else if (word == "--seed" && has_value)
@@ -75,7 +71,7 @@ bool parse(std::span<char *> words, Arguments &arguments) {
 int main(int argc, char **argv) {
     Arguments arguments;
     if (!parse({argv + 1, argv + argc}, arguments)) {
-        std::fputs("usage: kernel_check [--list] [--kernel GLOB] [--seed N] [--aligned]\n", stderr);
+        std::fputs("usage: kernel_check [--list] [--kernel GLOB] [--seed N]\n", stderr);
         return 2;
     }
     if (arguments.list) {

@@ -82,11 +82,12 @@ Expected expect(const Problem &problem, lb_vec_dot reference) {
                 terms += std::fabs(term) + std::fabs(other);
             }
             float result;
-            reference(
-                problem.n, &result, 0,
-                &problem.weights[static_cast<std::size_t>(row) * problem.row_bytes()], 0,
-                &problem.activations[static_cast<std::size_t>(column) * problem.column_bytes()], 0,
-                1);
+            reference(problem.n, &result, 0,
+                      problem.weights.data() + static_cast<std::size_t>(row) * problem.row_bytes(),
+                      0,
+                      problem.activations.data() +
+                          static_cast<std::size_t>(column) * problem.column_bytes(),
+                      0, 1);
             expected.value.push_back(sum);
             expected.terms.push_back(terms);
             expected.reference.push_back(result);

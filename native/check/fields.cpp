@@ -9,30 +9,29 @@
 namespace lb::check {
 namespace {
 
-template <class Block>
 constexpr Fields halves(std::string_view name, std::size_t scale, int minimum = -1) {
-    return {name, alignof(Block), Scale::half, static_cast<int>(scale), minimum};
+    return {name, Scale::half, static_cast<int>(scale), minimum};
 }
 
 constexpr Fields table[] = {
-    halves<block_q4_0>("q4_0", offsetof(block_q4_0, d)),
-    halves<block_q4_1>("q4_1", offsetof(block_q4_1, d), offsetof(block_q4_1, m)),
-    halves<block_q5_0>("q5_0", offsetof(block_q5_0, d)),
-    halves<block_q5_1>("q5_1", offsetof(block_q5_1, d), offsetof(block_q5_1, m)),
-    halves<block_q8_0>("q8_0", offsetof(block_q8_0, d)),
-    halves<block_q8_1>("q8_1", offsetof(block_q8_1, d)),
-    halves<block_q2_K>("q2_K", offsetof(block_q2_K, d), offsetof(block_q2_K, dmin)),
-    halves<block_q3_K>("q3_K", offsetof(block_q3_K, d)),
-    halves<block_q4_K>("q4_K", offsetof(block_q4_K, d), offsetof(block_q4_K, dmin)),
-    halves<block_q5_K>("q5_K", offsetof(block_q5_K, d), offsetof(block_q5_K, dmin)),
-    halves<block_q6_K>("q6_K", offsetof(block_q6_K, d)),
-    halves<block_iq4_nl>("iq4_nl", offsetof(block_iq4_nl, d)),
-    halves<block_iq4_xs>("iq4_xs", offsetof(block_iq4_xs, d)),
-    {"q8_K", alignof(block_q8_K), Scale::half, -1, -1},
-    {"mxfp4", alignof(block_mxfp4), Scale::power, offsetof(block_mxfp4, e), -1},
-    {"f16", 2, Scale::value, -1, -1},
-    {"bf16", 2, Scale::value, -1, -1},
-    {"f32", 4, Scale::value, -1, -1},
+    halves("q4_0", offsetof(block_q4_0, d)),
+    halves("q4_1", offsetof(block_q4_1, d), offsetof(block_q4_1, m)),
+    halves("q5_0", offsetof(block_q5_0, d)),
+    halves("q5_1", offsetof(block_q5_1, d), offsetof(block_q5_1, m)),
+    halves("q8_0", offsetof(block_q8_0, d)),
+    halves("q8_1", offsetof(block_q8_1, d)),
+    halves("q2_K", offsetof(block_q2_K, d), offsetof(block_q2_K, dmin)),
+    halves("q3_K", offsetof(block_q3_K, d)),
+    halves("q4_K", offsetof(block_q4_K, d), offsetof(block_q4_K, dmin)),
+    halves("q5_K", offsetof(block_q5_K, d), offsetof(block_q5_K, dmin)),
+    halves("q6_K", offsetof(block_q6_K, d)),
+    halves("iq4_nl", offsetof(block_iq4_nl, d)),
+    halves("iq4_xs", offsetof(block_iq4_xs, d)),
+    {"q8_K", Scale::half, -1, -1},
+    {"mxfp4", Scale::power, offsetof(block_mxfp4, e), -1},
+    {"f16", Scale::value, -1, -1},
+    {"bf16", Scale::value, -1, -1},
+    {"f32", Scale::value, -1, -1},
 };
 
 } // namespace

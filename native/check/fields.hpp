@@ -3,7 +3,6 @@
 
 #pragma once
 
-#include <cstddef>
 #include <string_view>
 
 namespace lb::check {
@@ -16,7 +15,6 @@ enum class Scale {
 
 struct Fields {
     std::string_view format;
-    std::size_t alignment; // that its C++ type asks for
     Scale kind;
     int scale, minimum;
 };

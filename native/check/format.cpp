@@ -61,7 +61,7 @@ void check_format(const lb_format &format, const Selection &selection, Totals &t
         return;
     }
     Random random(selection.seed);
-    Runner runner(std::size_t{1} << 22, selection.aligned, selection.seed);
+    Runner runner(std::size_t{1} << 22, selection.seed);
     std::vector<Outcome> outcomes, packing_outcomes;
     for (const lb_kernel *kernel : chosen)
         outcomes.emplace_back(name_of(*kernel));

@@ -13,7 +13,6 @@ namespace lb::check {
 struct Selection {
     const char *glob = "*"; // of names
     std::uint64_t seed = 1;
-    bool aligned = false; // blocks and results lie where their C++ types ask for
 };
 
 struct Totals {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -28,28 +27,26 @@ Guarded::~Guarded() {
     munmap(first_ - page_, bytes_ + 2 * page_);
 }
 
-std::uint8_t *Guarded::place(std::size_t bytes, std::size_t alignment, Random &random) {
+std::uint8_t *Guarded::place(std::size_t bytes, Random &random) {
     if (bytes > bytes_) {
         std::fprintf(stderr, "kernel_check: %zu bytes asked of a buffer of %zu\n", bytes, bytes_);
         std::exit(2);
     }
-    std::uint8_t *last = first_ + (bytes_ - bytes); // a multiple of the alignment, as bytes is
+    std::uint8_t *last = first_ + (bytes_ - bytes);
     switch (random.between(0, 4)) {
     case 0:
         return first_;
-    case 1: {
-        const auto steps = static_cast<int>(std::min<std::size_t>(bytes_ - bytes, 64) / alignment);
-        return last - alignment * static_cast<std::size_t>(random.between(0, steps));
-    }
+    case 1:
+        return last -
+               random.between(0, static_cast<int>(std::min<std::size_t>(bytes_ - bytes, 64)));
     default:
         return last;
     }
 }
 
-const std::uint8_t *Guarded::place(const std::uint8_t *bytes, std::size_t count,
-                                   std::size_t alignment, Random &random) {
-    std::uint8_t *copy = place(count, alignment, random);
-    std::memcpy(copy, bytes, count);
+const std::uint8_t *Guarded::place(const std::uint8_t *bytes, std::size_t count, Random &random) {
+    std::uint8_t *copy = place(count, random);
+    std::copy_n(bytes, count, copy);
     return copy;
 }
 

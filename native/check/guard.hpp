@@ -18,11 +18,10 @@ public:
     Guarded &operator=(const Guarded &) = delete;
 
     // Room for that many bytes: most often against the page behind, at times against the one in
-    // front or at any address between, in multiples of `alignment`.
-    std::uint8_t *place(std::size_t bytes, std::size_t alignment, Random &random);
+    // front or at any address between.
+    std::uint8_t *place(std::size_t bytes, Random &random);
     // As above, with a copy of the bytes in it.
-    const std::uint8_t *place(const std::uint8_t *bytes, std::size_t count, std::size_t alignment,
-                              Random &random);
+    const std::uint8_t *place(const std::uint8_t *bytes, std::size_t count, Random &random);
     // Sets the bytes of [begin, end) and some on both sides; and tells whether those on both sides
     // still are as they were set.
     void fill(std::uint8_t value, std::uint8_t *begin, std::uint8_t *end);

@@ -52,4 +52,7 @@ void set_infinite_scales(Problem &problem, Random &random);
 // Both as the format's own quantization makes them of values from -1 to 1, or of 1 to 2.
 void quantize_both(Problem &problem, bool positive, Random &random);
 
+// The same, all values of a row alike: every rounding of a growing sum of them may be to one side.
+void quantize_equal(Problem &problem);
+
 } // namespace lb::check

@@ -1,7 +1,6 @@
 #include "check/run.hpp"
 
 #include "check/cases.hpp"
-#include "check/fields.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -34,6 +33,17 @@ bool is_untouched(const float *p) {
     float value;
     std::memset(&value, untouched, sizeof value);
     return std::memcmp(p, &value, sizeof value) == 0;
+}
+
+// Rows that so many take in whole panels.
+int padded(int rows, const lb_packing &packing) {
+    return (rows + packing.panel_rows - 1) / packing.panel_rows * packing.panel_rows;
+}
+
+bool are_zero_weights(const Problem &problem, const std::uint8_t *blocks, int rows) {
+    std::vector<float> weights(static_cast<std::size_t>(rows) * problem.n, 1.0F);
+    problem.format->dequantize(blocks, weights.data(), static_cast<std::int64_t>(weights.size()));
+    return std::all_of(weights.begin(), weights.end(), [](float w) { return w == 0; });
 }
 
 void say(const Outcome &outcome, const Problem &problem, int columns, int rows) {
@@ -73,17 +83,13 @@ void Outcome::note(int row, int column, const std::string &what) {
     note(place + what);
 }
 
-Runner::Runner(std::size_t capacity, bool aligned, std::uint64_t seed)
-    : aligned_(aligned), random_(seed), weights_(capacity), packed_(capacity),
-      activations_(capacity), output_(std::size_t{1} << 16) {}
-
-std::size_t Runner::alignment(const lb_format &format) const {
-    return aligned_ ? fields_of(format.name).alignment : 1;
-}
+Runner::Runner(std::size_t capacity, std::uint64_t seed)
+    : random_(seed), weights_(capacity), packed_(capacity), activations_(capacity),
+      output_(std::size_t{1} << 16) {}
 
 float *Runner::output(std::size_t count) {
     const std::size_t bytes = count * sizeof(float);
-    std::uint8_t *s = output_.place(bytes, aligned_ ? alignof(float) : 1, random_);
+    std::uint8_t *s = output_.place(bytes, random_);
     output_.fill(untouched, s, s + bytes);
     return reinterpret_cast<float *>(s);
 }
@@ -99,12 +105,11 @@ void Runner::vec_dot(const lb_kernel &kernel, const Problem &problem, const Expe
     say(outcome, problem, problem.columns, problem.rows);
     for (int column = 0; column < problem.columns; ++column) {
         const std::uint8_t *y =
-            activations_.place(&problem.activations[at_column(problem, column)],
-                               problem.column_bytes(), alignment(*problem.activation), random_);
+            activations_.place(problem.activations.data() + at_column(problem, column),
+                               problem.column_bytes(), random_);
         for (int row = 0; row < problem.rows; ++row) {
-            const std::uint8_t *x =
-                weights_.place(&problem.weights[at_row(problem, row)], problem.row_bytes(),
-                               alignment(*problem.format), random_);
+            const std::uint8_t *x = weights_.place(problem.weights.data() + at_row(problem, row),
+                                                   problem.row_bytes(), random_);
             float *s = output(1);
             kernel.run.vec_dot(problem.n, s, 0, x, 0, y, 0, 1);
             ++outcome.results;
@@ -115,22 +120,23 @@ void Runner::vec_dot(const lb_kernel &kernel, const Problem &problem, const Expe
     }
 }
 
-const std::uint8_t *Runner::pack(const lb_packing &packing, const Problem &problem, int rows) {
-    const std::uint8_t *x = weights_.place(problem.weights.data(), at_row(problem, rows),
-                                           alignment(*problem.format), random_);
-    const int padded = (rows + packing.panel_rows - 1) / packing.panel_rows * packing.panel_rows;
-    std::uint8_t *packed =
-        packed_.place(at_row(problem, padded), alignment(*problem.format), random_);
+const std::uint8_t *Runner::pack(const lb_packing &packing, const Problem &problem, int rows,
+                                 Outcome &outcome) {
+    const std::uint8_t *x = weights_.place(problem.weights.data(), at_row(problem, rows), random_);
+    const std::size_t bytes = at_row(problem, padded(rows, packing));
+    std::uint8_t *packed = packed_.place(bytes, random_);
+    packed_.fill(untouched, packed, packed + bytes);
     packing.pack(problem.n, rows, x, packed);
+    if (!packed_.is_filled_around(untouched, packed, packed + bytes))
+        outcome.note("pack wrote outside of the panels");
     return packed;
 }
 
 void Runner::gemm(const lb_kernel &kernel, const std::uint8_t *packed, const Problem &problem,
                   const Expected &expected, int first, int columns, int rows, Outcome &outcome) {
     const std::uint8_t *y =
-        activations_.place(&problem.activations[at_column(problem, first)],
-                           static_cast<std::size_t>(columns) * problem.column_bytes(),
-                           alignment(*problem.activation), random_);
+        activations_.place(problem.activations.data() + at_column(problem, first),
+                           static_cast<std::size_t>(columns) * problem.column_bytes(), random_);
     const std::size_t stride = static_cast<std::size_t>(rows + random_.between(0, 9));
     const std::size_t count = static_cast<std::size_t>(columns - 1) * stride + rows;
     float *s = output(count);
@@ -155,7 +161,7 @@ void Runner::panels(const lb_kernel &kernel, const lb_packing &packing, const Pr
     for (int rows : row_counts(packing.panel_rows, problem.columns == most_columns)) {
         rows = std::min(rows, problem.rows);
         say(outcome, problem, problem.columns, rows);
-        const std::uint8_t *packed = pack(packing, problem, rows);
+        const std::uint8_t *packed = pack(packing, problem, rows, outcome);
         for (int columns : column_counts(kernel, problem)) {
             // Each column once for the small problems, so that gemv meets all kinds of them.
             const int last = problem.columns == most_columns ? 0 : problem.columns - columns;
@@ -171,16 +177,21 @@ void Runner::round_trip(const lb_packing &packing, const Problem &problem, Outco
     for (int rows : row_counts(packing.panel_rows, true)) {
         rows = std::min(rows, problem.rows);
         say(outcome, problem, 0, rows);
-        const std::uint8_t *packed = pack(packing, problem, rows);
+        const std::uint8_t *packed = pack(packing, problem, rows, outcome);
         const std::size_t bytes = at_row(problem, rows);
-        std::uint8_t *back = weights_.place(bytes, alignment(*problem.format), random_);
+        std::uint8_t *back = weights_.place(bytes, random_);
         weights_.fill(untouched, back, back + bytes);
         packing.unpack(problem.n, rows, packed, back);
         ++outcome.results;
-        if (std::memcmp(back, problem.weights.data(), bytes) != 0)
+        if (!std::equal(back, back + bytes, problem.weights.data()))
             outcome.note("unpacked rows differ from those that were packed");
         if (!weights_.is_filled_around(untouched, back, back + bytes))
             outcome.note("unpack wrote outside of the rows");
+        const int all = padded(rows, packing);
+        std::vector<std::uint8_t> panels(at_row(problem, all));
+        packing.unpack(problem.n, all, packed, panels.data());
+        if (!are_zero_weights(problem, panels.data() + bytes, all - rows))
+            outcome.note("the rows that fill the last panel are not zero weights");
     }
 }
 

@@ -30,8 +30,7 @@ struct Outcome {
 
 class Runner {
 public:
-    // aligned: blocks and results at addresses that their C++ types ask for, not at any.
-    Runner(std::size_t capacity, bool aligned, std::uint64_t seed);
+    Runner(std::size_t capacity, std::uint64_t seed);
 
     void vec_dot(const lb_kernel &kernel, const Problem &problem, const Expected &expected,
                  Outcome &outcome);
@@ -39,18 +38,18 @@ public:
     // many columns.
     void panels(const lb_kernel &kernel, const lb_packing &packing, const Problem &problem,
                 const Expected &expected, Outcome &outcome);
-    // Packing and then unpacking gives the rows back, whatever their bits.
+    // Packing and then unpacking gives the rows back, whatever their bits, and rows of zero weights
+    // up to a whole panel.
     void round_trip(const lb_packing &packing, const Problem &problem, Outcome &outcome);
 
 private:
-    std::size_t alignment(const lb_format &format) const;
     float *output(std::size_t count);
     void check_outside(const float *begin, const float *end, Outcome &outcome);
-    const std::uint8_t *pack(const lb_packing &packing, const Problem &problem, int rows);
+    const std::uint8_t *pack(const lb_packing &packing, const Problem &problem, int rows,
+                             Outcome &outcome);
     void gemm(const lb_kernel &kernel, const std::uint8_t *packed, const Problem &problem,
               const Expected &expected, int first, int columns, int rows, Outcome &outcome);
 
-    bool aligned_;
     Random random_;
     Guarded weights_, packed_, activations_, output_;
 };

@@ -41,7 +41,7 @@ void fill_weights(Problem &problem, Kind kind, int byte, Random &random) {
     std::uint8_t *block = problem.weights.data();
     for (int row = 0; row < problem.rows; ++row) {
         // Of special numbers one a row, and none in every third row.
-        const int special = row % 3 == 2 ? -1 : random.between(0, blocks - 1);
+        const int special = blocks == 0 || row % 3 == 2 ? -1 : random.between(0, blocks - 1);
         for (int b = 0; b < blocks; ++b, block += format.block_bytes) {
             const Kind here = is_special(kind) && b != special ? Kind::ordinary : kind;
             if (fields.kind == Scale::value) {
@@ -82,6 +82,23 @@ void quantize_both(Problem &problem, bool positive, Random &random) {
     };
     make(*problem.format, problem.rows, problem.weights);
     make(*problem.activation, problem.columns, problem.activations);
+}
+
+void quantize_equal(Problem &problem) {
+    const auto make = [&](const lb_format &format, int count, float step,
+                          std::vector<std::uint8_t> &bytes) {
+        const auto n = static_cast<std::size_t>(problem.n);
+        const std::size_t row_bytes =
+            n / static_cast<std::size_t>(format.block_weights) * format.block_bytes;
+        bytes.resize(row_bytes * static_cast<std::size_t>(count));
+        for (int i = 0; i < count; ++i) {
+            const std::vector<float> values(n, 1.0F + step * static_cast<float>(i));
+            format.quantize(values.data(), bytes.data() + row_bytes * static_cast<std::size_t>(i),
+                            problem.n);
+        }
+    };
+    make(*problem.format, problem.rows, 0.37F, problem.weights);
+    make(*problem.activation, problem.columns, 0.21F, problem.activations);
 }
 
 } // namespace lb::check

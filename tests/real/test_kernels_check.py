@@ -45,7 +45,7 @@ def test_sanitizers_find_nothing(tmp_path):
         "-DLLAMABUILD_CHECK_OPTIMIZATION=-O1",
         f"-DCMAKE_CXX_FLAGS={FLAGS} -O1 {SANITIZERS}",
     )
-    result = check(program, "--aligned")
+    result = check(program)
     assert result.status == 0, result.text
     assert "ERROR" not in result.text
     assert "runtime error" not in result.text

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "kernels/kernel.h"
+#include "kernels/result.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -29,7 +30,8 @@ template <class Layout, int rows> void pack(int n, int nc, const void *vrows, vo
     const auto *in = static_cast<const std::uint8_t *>(vrows);
     auto *panel = static_cast<std::uint8_t *>(vpacked);
     const int blocks = n / Layout::weights;
-    for (int first = 0; first < nc; first += rows) {
+    for (std::ptrdiff_t first = 0; first < nc; first += rows) {
+        std::memset(panel, 0, packed_panel_bytes<Layout, rows>(n));
         for (int r = 0; r < rows; ++r) {
             for (int b = 0; b < blocks; ++b) {
                 Block block{};
@@ -71,7 +73,7 @@ void reference_gemm(int n, float *s, std::size_t bs, const void *vx, const void 
         for (int row = 0; row < nc; ++row) {
             const auto *panel = static_cast<const std::uint8_t *>(vx) +
                                 row / rows * packed_panel_bytes<Layout, rows>(n);
-            float sum = 0;
+            double sum = 0; // as that of the scalar vec_dot
             for (int b = 0; b < blocks; ++b) {
                 Block block{};
                 Layout::template get<rows>(block, panel, blocks, b, row % rows);
@@ -81,7 +83,7 @@ void reference_gemm(int n, float *s, std::size_t bs, const void *vx, const void 
                                   activations + at * sizeof(Activation), 0, 1);
                 sum += part;
             }
-            s[static_cast<std::size_t>(c) * bs + row] = sum;
+            put(s + static_cast<std::size_t>(c) * bs + row, static_cast<float>(sum));
         }
     }
 }

@@ -26,7 +26,7 @@
 namespace lb {
 namespace {
 
-template <int rows> struct PanelQ4K {
+template <int rows> struct LB_ANYWHERE PanelQ4K {
     half d[rows], dmin[rows];
     std::uint8_t scales[12 * rows];
     std::uint8_t q[4][8][rows][4];
@@ -78,8 +78,8 @@ inline constexpr int gemm_columns = lanes == 16 ? 8 : 2;
 #include "kernels/panel/scales_and_minima.inc"
 
 template <int P, int C>
-LB_INLINE void dots(int, const std::uint8_t *const *panels, const Column *columns, int begin,
-                    int end, Floats (&sums)[P][C]) {
+LB_INLINE void dots(int, const std::uint8_t *const *panels, const Column *columns, int origin,
+                    int begin, int end, Floats (&sums)[P][C]) {
     for (auto &row : sums)
         for (auto &s : row)
             s = zero();
@@ -115,8 +115,8 @@ LB_INLINE void dots(int, const std::uint8_t *const *panels, const Column *column
                     h[p] = vnni ? bit_and(q, high) : bit_and(shift_right<4>(q), low);
                 }
                 for (int c = 0; c < C; ++c) {
-                    const Bytes al = splat4(columns[c].blocks[b - begin].qs + 64 * k + 4 * g);
-                    const Bytes ah = splat4(columns[c].blocks[b - begin].qs + 64 * k + 32 + 4 * g);
+                    const Bytes al = splat4(columns[c].blocks[b - origin].qs + 64 * k + 4 * g);
+                    const Bytes ah = splat4(columns[c].blocks[b - origin].qs + 64 * k + 32 + 4 * g);
                     for (int p = 0; p < P; ++p) {
                         lo[p][c] = dot(lo[p][c], l[p], al);
                         hi[p][c] = dot(hi[p][c], h[p], ah);
@@ -135,7 +135,7 @@ LB_INLINE void dots(int, const std::uint8_t *const *panels, const Column *column
         for (int p = 0; p < P; ++p) {
             for (int c = 0; c < C; ++c) {
                 sums[p][c] = add_block(sums[p][c], w[p]->d, w[p]->dmin, total[p][c], by[p],
-                                       columns[c].prepared[b - begin]);
+                                       columns[c].prepared[b - origin]);
             }
         }
     }

@@ -23,7 +23,7 @@
 namespace lb {
 namespace {
 
-template <int rows> struct PanelQ5K {
+template <int rows> struct LB_ANYWHERE PanelQ5K {
     half d[rows], dmin[rows];
     std::uint8_t scales[12 * rows];
     std::uint8_t q[8][5][rows][4];
@@ -118,8 +118,8 @@ LB_INLINE void unpack_group(const std::uint8_t *q, Bytes (&x)[8]) {
 }
 
 template <int P, int C>
-LB_INLINE void dots(int, const std::uint8_t *const *panels, const Column *columns, int begin,
-                    int end, Floats (&sums)[P][C]) {
+LB_INLINE void dots(int, const std::uint8_t *const *panels, const Column *columns, int origin,
+                    int begin, int end, Floats (&sums)[P][C]) {
     for (auto &row : sums)
         for (auto &s : row)
             s = zero();
@@ -138,7 +138,7 @@ LB_INLINE void dots(int, const std::uint8_t *const *panels, const Column *column
                 Bytes x[8];
                 unpack_group(q, x);
                 for (int c = 0; c < C; ++c) {
-                    const std::int8_t *a = columns[c].blocks[b - begin].qs + 4 * g;
+                    const std::int8_t *a = columns[c].blocks[b - origin].qs + 4 * g;
                     for (int j = 0; j < 8; ++j) {
                         total[j][p][c] = dot(total[j][p][c], x[j], splat4(a + 32 * j));
                     }
@@ -155,7 +155,7 @@ LB_INLINE void dots(int, const std::uint8_t *const *panels, const Column *column
                     scaled = add(scaled, multiply(total[j][p][c], widen(by.scales + j * lanes)));
                 }
                 sums[p][c] =
-                    add_block(sums[p][c], w.d, w.dmin, scaled, by, columns[c].prepared[b - begin]);
+                    add_block(sums[p][c], w.d, w.dmin, scaled, by, columns[c].prepared[b - origin]);
             }
         }
     }

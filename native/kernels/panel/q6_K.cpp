@@ -20,11 +20,11 @@
 namespace lb {
 namespace {
 
-template <int rows> struct QuantsQ6K {
+template <int rows> struct LB_ANYWHERE QuantsQ6K {
     std::uint8_t q[4][4][3][rows][4];
 };
 
-template <int rows> struct ScalesQ6K {
+template <int rows> struct LB_ANYWHERE ScalesQ6K {
     half d[rows];
     std::int8_t scales[16][rows];
 };
@@ -137,8 +137,8 @@ LB_INLINE void unpack_group(const std::uint8_t *q, Bytes (&x)[4]) {
 }
 
 template <int P, int C>
-LB_INLINE void dots(int n, const std::uint8_t *const *panels, const Column *columns, int begin,
-                    int end, Floats (&sums)[P][C]) {
+LB_INLINE void dots(int n, const std::uint8_t *const *panels, const Column *columns, int origin,
+                    int begin, int end, Floats (&sums)[P][C]) {
     for (auto &row : sums)
         for (auto &s : row)
             s = zero();
@@ -154,7 +154,7 @@ LB_INLINE void dots(int n, const std::uint8_t *const *panels, const Column *colu
             Ints total[4][P][C];
             for (int j = 0; j < 4; ++j) {
                 for (int c = 0; c < C; ++c) {
-                    const Ints start = splat(columns[c].prepared[b - begin].start[4 * k + j]);
+                    const Ints start = splat(columns[c].prepared[b - origin].start[4 * k + j]);
                     for (int p = 0; p < P; ++p)
                         total[j][p][c] = start;
                 }
@@ -169,7 +169,7 @@ LB_INLINE void dots(int n, const std::uint8_t *const *panels, const Column *colu
                     Bytes x[4];
                     unpack_group(q, x);
                     for (int c = 0; c < C; ++c) {
-                        const std::int8_t *a = columns[c].blocks[b - begin].qs + 64 * k + 4 * g;
+                        const std::int8_t *a = columns[c].blocks[b - origin].qs + 64 * k + 4 * g;
                         for (int j = 0; j < 4; ++j) {
                             total[j][p][c] = dot(total[j][p][c], x[j], splat4(a + 16 * j));
                         }
@@ -188,7 +188,7 @@ LB_INLINE void dots(int n, const std::uint8_t *const *panels, const Column *colu
         for (int p = 0; p < P; ++p) {
             const Floats d = load_halves(heads[p][b].d);
             for (int c = 0; c < C; ++c) {
-                const Floats scale = multiply(d, splat(columns[c].prepared[b - begin].d));
+                const Floats scale = multiply(d, splat(columns[c].prepared[b - origin].d));
                 sums[p][c] = fma(scale, to_floats(scaled[p][c]), sums[p][c]);
             }
         }

@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include "kernels/result.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <cstring>

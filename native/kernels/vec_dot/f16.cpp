@@ -20,7 +20,7 @@ extern "C" void lb_vec_dot_f16_scalar(int n, float *s, std::size_t, const void *
         std::memcpy(&b, y + i, sizeof b);
         total += static_cast<double>(lb::half_to_float(a)) * lb::half_to_float(b);
     }
-    *s = static_cast<float>(total);
+    lb::put(s, static_cast<float>(total));
 }
 
 #define LB_FILE "kernels/vec_dot/f16.cpp"

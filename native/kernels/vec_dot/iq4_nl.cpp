@@ -30,7 +30,7 @@ extern "C" void lb_vec_dot_iq4_nl_scalar(int n, float *s, std::size_t, const voi
                                          const void *vy, std::size_t, int) {
     const auto *x = static_cast<const lb::block_iq4_nl *>(vx);
     const auto *y = static_cast<const lb::block_q8_0 *>(vy);
-    float total = 0;
+    double total = 0;
     for (int b = 0; b < n / 32; ++b) {
         int sum = 0;
         for (int i = 0; i < 16; ++i) {
@@ -40,7 +40,7 @@ extern "C" void lb_vec_dot_iq4_nl_scalar(int n, float *s, std::size_t, const voi
         }
         total += lb::half_to_float(x[b].d) * lb::half_to_float(y[b].d) * static_cast<float>(sum);
     }
-    *s = total;
+    lb::put(s, static_cast<float>(total));
 }
 
 #define LB_FILE "kernels/vec_dot/iq4_nl.cpp"

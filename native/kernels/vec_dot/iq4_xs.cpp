@@ -12,7 +12,7 @@ extern "C" void lb_vec_dot_iq4_xs_scalar(int n, float *s, size_t, const void *vx
                                          const void *vy, size_t, int) {
     const auto *x = static_cast<const lb::block_iq4_xs *>(vx);
     const auto *y = static_cast<const lb::block_q8_K *>(vy);
-    float total = 0;
+    double total = 0;
     for (int i = 0; i < n / lb::super_block; ++i) {
         int products = 0;
         for (int w = 0; w < lb::super_block; ++w) {
@@ -24,7 +24,7 @@ extern "C" void lb_vec_dot_iq4_xs_scalar(int n, float *s, size_t, const void *vx
         }
         total += lb::half_to_float(x[i].d) * y[i].d * static_cast<float>(products);
     }
-    *s = total;
+    lb::put(s, static_cast<float>(total));
 }
 
 #define LB_FILE "kernels/vec_dot/iq4_xs.cpp"
@@ -48,10 +48,11 @@ LB_KERNEL(vec_dot_iq4_xs)
     for (int i = 0; i < n / super_block; ++i) {
         const Scales scales = spread<32>(minus_32(from_words(iq4_scales(x[i]))));
         const Ints products = dot_super_signed<Unpack_iq4_xs, 32>(splat(0), x[i], y[i].qs, scales);
-        total = add_scaled(total, splat_scale(&x[i].d, &y[i].d), fold(products));
+        total = add_scaled(total, splat_scale(x[i].d, y[i].d), fold(products));
     }
-    *s = sum_of_sums(total);
-    if (!finite(*s))
+    const float result = sum_of_sums(total);
+    put(s, result);
+    if (!finite(result))
         lb_vec_dot_iq4_xs_scalar(n, s, bs, vx, bx, vy, by, nrc);
 }
 

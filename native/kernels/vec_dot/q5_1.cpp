@@ -14,7 +14,7 @@ extern "C" void lb_vec_dot_q5_1_scalar(int n, float *s, std::size_t, const void 
                                        const void *vy, std::size_t, int) {
     const auto *x = static_cast<const lb::block_q5_1 *>(vx);
     const auto *y = static_cast<const lb::block_q8_1 *>(vy);
-    float total = 0;
+    double total = 0;
     for (int b = 0; b < n / 32; ++b) {
         int sum = 0;
         for (int i = 0; i < 16; ++i) {
@@ -25,7 +25,7 @@ extern "C" void lb_vec_dot_q5_1_scalar(int n, float *s, std::size_t, const void 
         total += lb::half_to_float(x[b].d) * lb::half_to_float(y[b].d) * static_cast<float>(sum) +
                  lb::half_to_float(x[b].m) * lb::half_to_float(y[b].s);
     }
-    *s = total;
+    lb::put(s, static_cast<float>(total));
 }
 
 #define LB_FILE "kernels/vec_dot/q5_1.cpp"

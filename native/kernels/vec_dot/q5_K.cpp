@@ -15,7 +15,7 @@ extern "C" void lb_vec_dot_q5_K_scalar(int n, float *s, size_t, const void *vx, 
                                        const void *vy, size_t, int) {
     const auto *x = static_cast<const lb::block_q5_K *>(vx);
     const auto *y = static_cast<const lb::block_q8_K *>(vy);
-    float total = 0;
+    double total = 0;
     for (int i = 0; i < n / lb::super_block; ++i) {
         int products = 0;
         int minima = 0;
@@ -33,7 +33,7 @@ extern "C" void lb_vec_dot_q5_K_scalar(int n, float *s, size_t, const void *vx, 
         total += lb::half_to_float(x[i].d) * y[i].d * static_cast<float>(products) -
                  lb::half_to_float(x[i].dmin) * y[i].d * static_cast<float>(minima);
     }
-    *s = total;
+    lb::put(s, static_cast<float>(total));
 }
 
 #define LB_FILE "kernels/vec_dot/q5_K.cpp"
@@ -59,12 +59,13 @@ LB_KERNEL(vec_dot_q5_K)
         const Words k = k_scales(x[i].scales);
         const Ints products =
             dot_super<Unpack_q5_K, 32>(splat(0), x[i], y[i].qs, spread<32>(from_words(k.low)));
-        const ScalePair d = splat_scales(&x[i].d, &y[i].d);
+        const ScalePair d = splat_scales(&x[i].d, y[i].d);
         total = add_scaled(total, d.scale, fold(products));
         minima = add_scaled(minima, d.minimum, dot_sums<32>(from_words(k.high), y[i].bsums));
     }
-    *s = sum_of_difference(total, minima);
-    if (!finite(*s))
+    const float result = sum_of_difference(total, minima);
+    put(s, result);
+    if (!finite(result))
         lb_vec_dot_q5_K_scalar(n, s, bs, vx, bx, vy, by, nrc);
 }
 

@@ -13,7 +13,7 @@ extern "C" void lb_vec_dot_q6_K_scalar(int n, float *s, size_t, const void *vx, 
                                        const void *vy, size_t, int) {
     const auto *x = static_cast<const lb::block_q6_K *>(vx);
     const auto *y = static_cast<const lb::block_q8_K *>(vy);
-    float total = 0;
+    double total = 0;
     for (int i = 0; i < n / lb::super_block; ++i) {
         int products = 0;
         for (int w = 0; w < lb::super_block; ++w) {
@@ -25,7 +25,7 @@ extern "C" void lb_vec_dot_q6_K_scalar(int n, float *s, size_t, const void *vx, 
         }
         total += lb::half_to_float(x[i].d) * y[i].d * static_cast<float>(products);
     }
-    *s = total;
+    lb::put(s, static_cast<float>(total));
 }
 
 #define LB_FILE "kernels/vec_dot/q6_K.cpp"
@@ -50,10 +50,11 @@ LB_KERNEL(vec_dot_q6_K)
         const Sixteen scales = load16(x[i].scales);
         const Ints offset = from_sums(dot_sums<16, -32>(scales, y[i].bsums));
         const Ints products = dot_super<Unpack_q6_K, 16>(offset, x[i], y[i].qs, spread<16>(scales));
-        total = add_scaled(total, splat_scale(&x[i].d, &y[i].d), fold(products));
+        total = add_scaled(total, splat_scale(x[i].d, y[i].d), fold(products));
     }
-    *s = sum_of_sums(total);
-    if (!finite(*s))
+    const float result = sum_of_sums(total);
+    put(s, result);
+    if (!finite(result))
         lb_vec_dot_q6_K_scalar(n, s, bs, vx, bx, vy, by, nrc);
 }
 

@@ -14,14 +14,14 @@ extern "C" void lb_vec_dot_q8_0_scalar(int n, float *s, std::size_t, const void 
                                        const void *vy, std::size_t, int) {
     const auto *x = static_cast<const lb::block_q8_0 *>(vx);
     const auto *y = static_cast<const lb::block_q8_0 *>(vy);
-    float total = 0;
+    double total = 0;
     for (int b = 0; b < n / 32; ++b) {
         int sum = 0;
         for (int i = 0; i < 32; ++i)
             sum += x[b].qs[i] * y[b].qs[i];
         total += lb::half_to_float(x[b].d) * lb::half_to_float(y[b].d) * static_cast<float>(sum);
     }
-    *s = total;
+    lb::put(s, static_cast<float>(total));
 }
 
 #define LB_FILE "kernels/vec_dot/q8_0.cpp"
