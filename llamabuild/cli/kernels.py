@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -88,6 +89,13 @@ def _names(
     "--seed", type=click.IntRange(0, 2**32 - 1), help="Of the order within rounds [default: random]"
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be measured, and how long it takes.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("llamabuild-report"),
+    show_default=True,
+    help="Where the report goes.",
+)
 @click.option("--show", metavar="RUN", help="Print a stored run again ('latest' works).")
 @click.option("--list", "as_list", is_flag=True, help="List all kernels and which can run here.")
 @options.as_json
@@ -97,6 +105,7 @@ def command(
     baselines: str | None,
     build: bool,
     dry_run: bool,
+    output: Path,
     show: str | None,
     as_list: bool,
     as_json: bool,
@@ -130,7 +139,7 @@ def command(
         return
     if build and request.kernels:
         _build(request)
-    _run(request, as_json=as_json)
+    _run(request, output, as_json=as_json)
 
 
 def _request(*, only_probes: bool, baselines: str | None, **wishes: Any) -> KernelRequest:  # noqa: ANN401
@@ -161,14 +170,17 @@ def _build(request: KernelRequest) -> None:
             click.echo(f"{arm.name}: {arm.status}: {arm.reason}", err=True)
 
 
-def _run(request: KernelRequest, *, as_json: bool) -> None:
+def _run(request: KernelRequest, output: Path, *, as_json: bool) -> None:
     from llamabuild.pipeline.kernels import run_kernels  # noqa: PLC0415
+    from llamabuild.report.kernel_write import write_kernels_report  # noqa: PLC0415
 
     from .live_kernels import kernel_observer  # noqa: PLC0415
 
     with kernel_observer() as watching:
         run = run_kernels(request, watching)
+    page = write_kernels_report(run.id, output / run.id)
     _print(run, as_json=as_json)
+    click.echo(f"report: {page}", err=True)
     _complain(run)
 
 

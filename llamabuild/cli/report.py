@@ -19,7 +19,7 @@ FORMATS = ("text", "json", "csv", "md", "html")
     type=click.Choice(FORMATS),
     default="text",
     show_default=True,
-    help="csv has one row a trial.",
+    help="csv has one row a trial, or a kernel.",
 )
 @click.option(
     "--output",
@@ -28,13 +28,21 @@ FORMATS = ("text", "json", "csv", "md", "html")
 )
 @click.option("--list", "listing", is_flag=True, help="List all stored runs, oldest first.")
 def command(run: str, form: str, output: Path | None, listing: bool) -> None:
-    """Show a stored RUN: an id, the unique start of one, or 'latest'."""
+    """Show a stored RUN: an id, the unique start of one, or 'latest'.
+
+    The id of a run of kernels works, too; 'latest' is the latest run of variants.
+    """
     if listing:
         _list()
         return
-    from llamabuild.report import write  # noqa: PLC0415 - keeps --help quick
+    from llamabuild.report.kind import is_kernel_run  # noqa: PLC0415 - keeps --help quick
 
-    if output is not None and (output.is_dir() or str(output).endswith(os.sep)):
+    if is_kernel_run(run):
+        _kernels(run, form, output)
+        return
+    from llamabuild.report import write  # noqa: PLC0415
+
+    if output is not None and _is_folder(output):
         click.echo(write.write_report(run, output))
     elif output is not None:
         write.write_file(output, write.render(run, form).encode())
@@ -45,12 +53,41 @@ def command(run: str, form: str, output: Path | None, listing: bool) -> None:
         click.echo(write.render(run, form), nl=False)
 
 
+def _kernels(run: str, form: str, output: Path | None) -> None:
+    from llamabuild.report import kernel_write, write  # noqa: PLC0415
+
+    if output is not None and _is_folder(output):
+        click.echo(kernel_write.write_kernels_report(run, output))
+    elif output is not None:
+        # A terminal's table is no file: Markdown says the same.
+        text = kernel_write.render_kernels(run, "md" if form == "text" else form)
+        write.write_file(output, text.encode())
+        click.echo(output)
+    elif form == "text":
+        from llamabuild.store.results import Results  # noqa: PLC0415
+
+        from .kernels_table import print_run  # noqa: PLC0415
+
+        with Results.open() as results:
+            print_run(results.kernel_run(run))
+    else:
+        click.echo(kernel_write.render_kernels(run, form), nl=False)
+
+
+def _is_folder(output: Path) -> bool:
+    return output.is_dir() or str(output).endswith(os.sep)
+
+
 def _list() -> None:
-    from llamabuild.report.text import render_runs  # noqa: PLC0415
+    from llamabuild.report.text import render_kernel_runs, render_runs  # noqa: PLC0415
     from llamabuild.store.results import Results  # noqa: PLC0415
 
     with Results.open() as results:
         click.echo(render_runs(results.runs()), nl=False)
+        kernel_runs = results.kernel_runs()
+    if kernel_runs:
+        click.echo("\nruns of kernels:")
+        click.echo(render_kernel_runs(kernel_runs), nl=False)
 
 
 def _print(run: str) -> None:

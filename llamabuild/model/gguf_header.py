@@ -34,6 +34,8 @@ class Tensor:
 
     name: str
     type_name: str
+    shape: tuple[int, ...]
+    """Weights in a row first."""
     elements: int
     offset: int
     """Bytes from the start of the data part."""
@@ -100,21 +102,22 @@ def _tensor(gguf: GgufStream) -> Tensor:
     name = gguf.string()
     gguf.reading = f"the description of tensor '{name:.80}'"
     dimensions = gguf.count("I", "dimensions", smallest=8, limit=MAX_DIMENSIONS)
-    shape = [int(gguf.scalar("Q")) for _ in range(dimensions)]
+    shape = tuple(int(gguf.scalar("Q")) for _ in range(dimensions))
     number = int(gguf.scalar("I"))
     offset = int(gguf.scalar("Q"))
     elements = prod(shape)
     if not shape or not 0 < elements < MAX_ELEMENTS:
-        why = f"tensor '{name:.80}' has the impossible shape {shape}"
+        why = f"tensor '{name:.80}' has the impossible shape {list(shape)}"
         raise BadGguf(why)
     known = tensor_types().get(number)
     if known is None:
-        return Tensor(name, f"type {number}", elements, offset, 0)
+        return Tensor(name, f"type {number}", shape, elements, offset, 0)
     if shape[0] % known.block:
         what = f"rows of {shape[0]} weights, no whole number of {known.name} blocks"
         why = f"tensor '{name:.80}' has {what}"
         raise BadGguf(why)
-    return Tensor(name, known.name, elements, offset, elements // known.block * known.bytes)
+    size = elements // known.block * known.bytes
+    return Tensor(name, known.name, shape, elements, offset, size)
 
 
 def _check_data(header: Header, position: int, size: int) -> None:

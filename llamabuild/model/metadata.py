@@ -11,6 +11,7 @@ import msgspec
 from llamabuild.errors import BadInput
 from llamabuild.process import run
 from llamabuild.types.base import Data
+from llamabuild.types.inputs import Traffic
 
 TIMEOUT_SECONDS = 60.0
 OUTPUT_BYTES = 1 << 20
@@ -33,10 +34,11 @@ class GgufMetadata(Data, frozen=True):
     """Tokens."""
     tensors: int
     tensor_bytes: dict[str, int]
-    """Tensor type to the bytes that tensors of it take: what one token reads from memory."""
+    """Tensor type to the bytes that tensors of it take."""
     parts: int
     """Files that the model is split into."""
     synthetic: bool
+    traffic: Traffic
 
 
 class _Refused(Data, frozen=True):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from .ggml_types import file_types
 from .gguf_header import read_header
 from .gguf_stream import BadGguf
+from .traffic import traffic
 
 if TYPE_CHECKING:
     from .gguf_header import Header
@@ -61,12 +62,13 @@ def described(header: Header) -> dict[str, object]:
     for tensor in header.tensors:
         stored[_text(tensor.type_name)] += tensor.size
     tokens = _number(header, "tokenizer.ggml.tokens")
+    layers = _number(header, f"{architecture}.block_count")
     return {
         "architecture": _text(architecture),
         "name": _text(str(header.values.get("general.name") or "")),
         "quantization": _quantization(header, stored),
         "parameters": sum(tensor.elements for tensor in header.tensors),
-        "layers": _number(header, f"{architecture}.block_count"),
+        "layers": layers,
         "embedding_length": _number(header, f"{architecture}.embedding_length"),
         "context_length": _number(header, f"{architecture}.context_length"),
         "vocabulary": tokens or _number(header, f"{architecture}.vocab_size"),
@@ -74,6 +76,7 @@ def described(header: Header) -> dict[str, object]:
         "tensor_bytes": dict(stored),
         "parts": _number(header, "split.count") or 1,
         "synthetic": SEED_KEY in header.values,
+        "traffic": traffic(header, architecture, layers),
     }
 
 

@@ -70,6 +70,7 @@ def resolve_model(
         context_length=metadata.context_length,
         vocabulary=metadata.vocabulary,
         synthetic=metadata.synthetic,
+        traffic=metadata.traffic,
     )
 
 

@@ -14,8 +14,10 @@ from llamabuild.report.document import (
     RunInfo,
     SourceInfo,
 )
+from llamabuild.report.measured import measured_speeds
 from llamabuild.report.numbers import finite
 from llamabuild.report.portable import clean
+from llamabuild.roofline import roofline
 from llamabuild.types.run import DiscardedBlock
 
 if TYPE_CHECKING:
@@ -23,11 +25,16 @@ if TYPE_CHECKING:
 
     from llamabuild.types.comparison import ComparisonSet, Noise
     from llamabuild.types.inputs import Model, Source
+    from llamabuild.types.kernels import KernelRun
     from llamabuild.types.run import Run, Trial
 
 
 def build_document(
-    run: Run, trials: Sequence[Trial], comparisons: ComparisonSet, limits: str = ""
+    run: Run,
+    trials: Sequence[Trial],
+    comparisons: ComparisonSet,
+    limits: str = "",
+    kernel_run: KernelRun | None = None,
 ) -> Document:
     """Return the document of a run.
 
@@ -36,6 +43,7 @@ def build_document(
         trials: Its trials so far.
         comparisons: Their comparison.
         limits: What the run could not show, in words.
+        kernel_run: The probes of the run's machine; None if there are none.
     """
     variants = tuple(variant_result(run, arm, trials, comparisons) for arm in run.arms)
     noise = tuple(_noise(item) for item in comparisons.noise)
@@ -56,6 +64,13 @@ def build_document(
         noise=noise,
         discarded=tuple(
             DiscardedBlock(block=item.block, reason=clean(item.reason)) for item in run.discarded
+        ),
+        roofline=roofline(
+            kernel_run,
+            run.model,
+            run.workloads,
+            threads=(run.threads,),
+            measured=measured_speeds(run, trials, variants),
         ),
     )
 

@@ -19,15 +19,16 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def trials_csv(material: Material) -> str:
     """Return one row a trial with every field that llama-bench printed."""
-    return _write(trial_rows(material))
+    return rows_csv(trial_rows(material))
 
 
 def comparisons_csv(material: Material) -> str:
     """Return one row a variant and workload."""
-    return _write(comparison_rows(material.document))
+    return rows_csv(comparison_rows(material.document))
 
 
-def _write(rows: list[Row]) -> str:
+def rows_csv(rows: list[Row]) -> str:
+    """Return rows under one header of all their columns."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")

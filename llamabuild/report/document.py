@@ -6,6 +6,7 @@ infinity. Numbers that could not be had are null, with the reason beside them.
 
 from __future__ import annotations
 
+from llamabuild.roofline import Roofline
 from llamabuild.types.base import Data
 from llamabuild.types.machine import Machine
 from llamabuild.types.run import DiscardedBlock, Schedule, Workload
@@ -229,3 +230,5 @@ class Document(Data, frozen=True):
     variants: tuple[VariantResult, ...]
     noise: tuple[NoiseInfo, ...]
     discarded: tuple[DiscardedBlock, ...]
+    roofline: Roofline
+    """What the machine allows, and how near each variant comes to it."""

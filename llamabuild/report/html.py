@@ -6,17 +6,24 @@ import base64
 import hashlib
 import re
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import jinja2
 from markupsafe import Markup, escape
 
 from llamabuild.report import numbers
+from llamabuild.report.kernel_sections import KERNEL_SECTIONS
 from llamabuild.report.palette import VERDICT_MARK, VERDICT_ROLE, css_variables
 from llamabuild.report.sections import SECTIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from llamabuild.report.kernel_material import KernelMaterial
     from llamabuild.report.material import Material
+    from llamabuild.report.sections.section import Section
+
+M = TypeVar("M")
 
 _STRONG = re.compile(r"(\d[\d.]*×)")
 _RANGE = re.compile(r"(\[[^\]<]*\])")
@@ -28,19 +35,33 @@ def render_html(material: Material) -> str:
     Everything that came from outside is escaped, and a content security policy with the hash of
     the one script stops anything that would slip through.
     """
+    document = material.document
+    title = f"llama.cpp builds on {document.machine.cpu.brand}"
+    return _page(material, SECTIONS, "sections", {"document": document, "title": title})
+
+
+def render_kernels_html(material: KernelMaterial) -> str:
+    """Return the page of a run of ``kernels``; as :func:`render_html`."""
+    document = material.document
+    title = f"Kernels and limits of {document.machine.cpu.brand}"
+    return _page(material, KERNEL_SECTIONS, "kernels", {"document": document, "title": title})
+
+
+def _page(
+    material: M, sections: Iterable[Section[M]], folder: str, shared: dict[str, object]
+) -> str:
     environment = _environment()
     script = _template_text("sort.js")
-    sections = []
-    for section in SECTIONS:
+    bodies = []
+    for section in sections:
         context = section.context(material)
         if context is not None:
-            template = environment.get_template(f"sections/{section.name}.html")
-            body = template.render(document=material.document, **context)
+            template = environment.get_template(f"{folder}/{section.name}.html")
             # The template escaped what it was given.
-            sections.append((section, Markup(body)))  # noqa: S704
+            bodies.append((section, Markup(template.render(**shared, **context))))  # noqa: S704
     return environment.get_template("page.html").render(
-        document=material.document,
-        sections=sections,
+        **shared,
+        sections=bodies,
         script=Markup(script),  # noqa: S704 - our own file
         script_hash=_csp_hash(script),
         style=Markup(_style()),  # noqa: S704 - our own file
@@ -71,9 +92,12 @@ def _environment() -> jinja2.Environment:
     filters: dict[str, Any] = {
         "throughput": numbers.throughput,
         "percent": numbers.percent,
+        "part": numbers.part,
         "probability": numbers.probability,
         "small": numbers.small,
         "size": numbers.size,
+        "binary": numbers.binary_size,
+        "operations": numbers.operations,
         "seconds": numbers.seconds,
         "moment": numbers.moment,
         "sentence": numbers.sentence,

@@ -11,6 +11,7 @@ from llamabuild.types.comparison import BASELINE
 
 if TYPE_CHECKING:
     from llamabuild.report.document import Document, VariantResult, WorkloadResult
+    from llamabuild.roofline import Roofline
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#&])")
 _SPACE = re.compile(r"\s+")
@@ -23,8 +24,8 @@ def render_markdown(document: Document) -> str:
     for workload in run.workloads:
         header += [f"{workload.name} ({workload.unit})", f"{workload.name} vs {document.baseline}"]
     lines = [_answer(document.answer), ""]
-    lines += [_row([escape(cell) for cell in header]), _row(["---"] * len(header))]
-    lines += [_row(_cells(variant)) for variant in document.variants]
+    lines += [row_line([escape(cell) for cell in header]), row_line(["---"] * len(header))]
+    lines += [row_line(_cells(variant)) for variant in document.variants]
     reasons = [variant for variant in document.variants if variant.reason]
     if reasons:
         lines += ["", "Without results:", ""]
@@ -38,7 +39,30 @@ def render_markdown(document: Document) -> str:
         lines += ["", f"Noise floor (a second copy of the baseline): {', '.join(noise)}."]
     if document.limits:
         lines += ["", escape(numbers.sentence(document.limits))]
+    lines += ["", *_roofline(document.roofline)]
     return "\n".join([*lines, "", _provenance(document)]) + "\n"
+
+
+def _roofline(roofline: Roofline) -> list[str]:
+    """Return the share of its bound that each build reaches, or how to get to know."""
+    if not roofline.shares:
+        return [escape(numbers.sentence(roofline.missing))] if roofline.missing else []
+    limits = {(b.workload, b.threads): b.tokens_per_second for b in roofline.bounds}
+    header = ["build", "workload", "of the bound", "bound (tokens/s)", "verdict"]
+    lines = [row_line(header), row_line(["---"] * len(header))]
+    lines += [
+        row_line(
+            [
+                escape(share.variant),
+                escape(share.workload),
+                numbers.part(share.share),
+                numbers.throughput(limits.get((share.workload, share.threads))),
+                share.verdict,
+            ]
+        )
+        for share in roofline.shares
+    ]
+    return lines
 
 
 def escape(text: str) -> str:
@@ -83,5 +107,6 @@ def _compared(result: WorkloadResult, status: str) -> str:
     return f"{number} {span} {escape(result.verdict)}"
 
 
-def _row(cells: list[str]) -> str:
+def row_line(cells: list[str]) -> str:
+    """Return one row of a table; the cells are escaped already."""
     return f"| {' | '.join(cells)} |"

@@ -11,6 +11,7 @@ from llamabuild.report.assemble import build_document
 if TYPE_CHECKING:
     from llamabuild.report.document import Document
     from llamabuild.types.comparison import ComparisonSet
+    from llamabuild.types.kernels import KernelRun
     from llamabuild.types.run import Run, Trial
 
 
@@ -24,14 +25,21 @@ class Material:
 
 
 def prepare(
-    run: Run, trials: tuple[Trial, ...], comparisons: ComparisonSet, limits: str = ""
+    run: Run,
+    trials: tuple[Trial, ...],
+    comparisons: ComparisonSet,
+    limits: str = "",
+    kernel_run: KernelRun | None = None,
 ) -> Material:
     """Return the material of a run that was compared already."""
-    return Material(run, trials, build_document(run, trials, comparisons, limits))
+    document = build_document(run, trials, comparisons, limits, kernel_run)
+    return Material(run, trials, document)
 
 
 def load(run_id: str) -> Material:
     """Read a run from the store (an id, a unique start of one, or ``latest``) and compare it.
+
+    The newest probes of its machine come along.
 
     Raises:
         BadInput: There is no such run.
@@ -42,8 +50,9 @@ def load(run_id: str) -> Material:
     with Results.open() as results:
         run = results.run(run_id)
         trials = results.trials(run.id)
+        kernel_run = results.latest_kernel_run(run.machine.fingerprint, probes=True)
     comparisons = compare_run(run, trials)
-    return prepare(run, trials, comparisons, limits(comparisons))
+    return prepare(run, trials, comparisons, limits(comparisons), kernel_run)
 
 
 def tokens_per_second(trial: Trial) -> float | None:

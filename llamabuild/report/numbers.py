@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 MISSING = "–"
 _BYTE_UNITS = ("B", "kB", "MB", "GB", "TB")
+_COUNT_UNITS = ("", " K", " M", " G", " T", " P")
 _SMALL = 0.001
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -48,6 +49,12 @@ def percent(fraction: float | None, decimals: int | None = None) -> str:
     return f"{fraction * 100:.{decimals}f}\u00a0%"
 
 
+def part(fraction: float | None) -> str:
+    """Write a share of a bound: whole per cent, a decimal below 10 %."""
+    few = fraction is not None and fraction < 0.0995  # noqa: PLR2004 - two digits say enough
+    return percent(fraction, 1 if few else 0)
+
+
 def probability(value: float | None) -> str:
     """Write a p-value."""
     if value is None:
@@ -69,10 +76,16 @@ def size(value: float | None) -> str:
     """Write bytes in decimal units."""
     if value is None:
         return MISSING
-    power = 0 if value < 1 else min(len(_BYTE_UNITS) - 1, int(math.log10(value) // 3))
-    scaled = value / 1000**power
-    decimals = 0 if power == 0 or scaled >= 100 else 1  # noqa: PLR2004 - three digits
+    scaled, power, decimals = _scaled(value, len(_BYTE_UNITS))
     return f"{scaled:.{decimals}f} {_BYTE_UNITS[power]}"
+
+
+def operations(value: float | None) -> str:
+    """Write a number of operations, or operations per second, such as ``269 M``."""
+    if value is None:
+        return MISSING
+    scaled, power, decimals = _scaled(value, len(_COUNT_UNITS))
+    return f"{scaled:.{decimals}f}{_COUNT_UNITS[power]}"
 
 
 def binary_size(value: int) -> str:
@@ -117,6 +130,13 @@ def listing(items: list[str], last: str = "and") -> str:
     if len(items) < 2:  # noqa: PLR2004 - nothing to join
         return "".join(items)
     return f"{', '.join(items[:-1])} {last} {items[-1]}"
+
+
+def _scaled(value: float, units: int) -> tuple[float, int, int]:
+    """Return the value in its unit, the unit's power of a thousand, and its decimals."""
+    power = 0 if value < 1 else min(units - 1, int(math.log10(value) // 3))
+    scaled = value / 1000**power
+    return scaled, power, 0 if power == 0 or scaled >= 100 else 1  # noqa: PLR2004 - three digits
 
 
 def _decimals(value: float, low: float | None, high: float | None) -> int:

@@ -9,12 +9,13 @@ from typing import Any
 
 import msgspec
 
-from llamabuild.report import document, kernels_document
+from llamabuild.report import document, kernels_document, roofline_document
 
-VARIANTS, KERNELS = "variants", "kernels"
+VARIANTS, KERNELS, ROOFLINE = "variants", "kernels", "roofline"
 DOCUMENTS = {
     VARIANTS: (document.Document, document.SCHEMA),
     KERNELS: (kernels_document.KernelsDocument, kernels_document.SCHEMA),
+    ROOFLINE: (roofline_document.RooflineDocument, roofline_document.SCHEMA),
 }
 """By the command whose ``--json`` they describe: type, and the value of ``schema``."""
 

@@ -13,6 +13,7 @@ from rich.text import Text
 from llamabuild.report import numbers
 from llamabuild.report.document import FAILED, NOT_INSPECTED
 from llamabuild.report.palette import VERDICT_MARK
+from llamabuild.report.portable import clean
 from llamabuild.report.rows import run_row
 from llamabuild.types.comparison import BASELINE, EQUIVALENT, FASTER, SLOWER
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llamabuild.report.document import Document, VariantResult, WorkloadResult
+    from llamabuild.types.kernels import KernelRun
     from llamabuild.types.run import Run
 
 PLAIN_WIDTH = 120
@@ -45,6 +47,22 @@ def render_runs(runs: Sequence[Run]) -> str:
         model = f"{row['model']} {row['quantization']}"
         cells = (row["run"], numbers.moment(run.started), run.status, str(len(run.arms)), model)
         table.add_row(*map(Text, cells), Text(row["cpu"]))
+    return _listing(table)
+
+
+def render_kernel_runs(runs: Sequence[KernelRun]) -> str:
+    """Return one line a run of ``kernels``: id, start, status, how much was measured, and CPU."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("run", "started", "status", "kernels", "probes", "cpu"):
+        table.add_column(column, no_wrap=True)
+    for run in runs:
+        timed = sum(row.ns_per_256 is not None for row in run.kernels)
+        cells = (run.id, numbers.moment(run.started), run.status, str(timed), str(len(run.probes)))
+        table.add_row(*map(Text, (*cells, clean(run.machine.cpu.brand))))
+    return _listing(table)
+
+
+def _listing(table: Table) -> str:
     console = Console(file=io.StringIO(), width=LISTING_WIDTH, color_system=None)
     with console.capture() as captured:
         console.print(table)
@@ -110,6 +128,23 @@ def _compared(result: WorkloadResult) -> Text:
     return text.append(f"\n  {result.verdict}")
 
 
+def _roofline(document: Document) -> list[str]:
+    """Return one line a workload with the shares of its bound, or how to get to know them."""
+    lines = []
+    for bound in document.roofline.bounds:
+        shares = [
+            f"{share.variant} {numbers.part(share.share)}"
+            for share in document.roofline.shares
+            if (share.workload, share.threads) == (bound.workload, bound.threads)
+        ]
+        if shares and bound.tokens_per_second:
+            limit = f"{numbers.throughput(bound.tokens_per_second)} tokens/s by {bound.limited_by}"
+            lines.append(f"bound of {bound.workload}: {limit}; reached: {', '.join(shares)}")
+    if document.roofline.missing:
+        lines.append(numbers.sentence(document.roofline.missing))
+    return lines
+
+
 def _print_footer(document: Document, console: Console) -> None:
     run = document.run
     for item in document.noise:
@@ -118,6 +153,8 @@ def _print_footer(document: Document, console: Console) -> None:
         console.print(Text(line, style="" if item.usable else "red"))
     if document.limits:
         console.print(Text(numbers.sentence(document.limits)))
+    for line in _roofline(document):
+        console.print(Text(line))
     blocks = numbers.count(document.blocks, "block")
     discarded = len(document.discarded)
     console.print(

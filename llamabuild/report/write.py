@@ -18,7 +18,6 @@ from llamabuild.report.text import render_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from llamabuild.report.document import Document
     from llamabuild.report.material import Material
 
 HTML_NAME = "report.html"
@@ -36,7 +35,7 @@ def render(run_id: str, form: str) -> str:
     return FORMATS[form](load(run_id))
 
 
-def render_json(document: Document) -> str:
+def render_json(document: msgspec.Struct) -> str:
     """Return the JSON document, indented, ending in a newline."""
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
 

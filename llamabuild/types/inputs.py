@@ -21,6 +21,26 @@ class Source(Data, frozen=True, kw_only=True):
     ggml_version: str = ""
 
 
+class Traffic(Data, frozen=True, kw_only=True):
+    """What a token costs a model: by tensor type where it says so, else over all layers.
+
+    A generated token at depth ``d`` reads ``sum(bytes_per_token) + d * kv_bytes_per_position``
+    bytes and needs ``sum(operations_per_token) + d * attention_operations_per_position``
+    operations, a multiplication and an addition being two.
+    """
+
+    bytes_per_token: dict[str, int]
+    """Weights that a generated token reads: all but unused experts and rows of embeddings."""
+    operations_per_token: dict[str, int]
+    """Two for each weight of a matrix that is multiplied."""
+    last_token_operations: dict[str, int]
+    """The part of them that a prompt needs for its last token only: logits, last layer."""
+    kv_bytes_per_position: int
+    """Bytes of the KV cache (f16) that hold one position; 0 where the header does not tell."""
+    attention_operations_per_position: int
+    """Of one token with one position; arithmetic in floats."""
+
+
 class Model(Data, frozen=True, kw_only=True):
     """A GGUF file."""
 
@@ -40,3 +60,5 @@ class Model(Data, frozen=True, kw_only=True):
     vocabulary: int
     synthetic: bool
     """Random weights: right for speed, meaningless for quality."""
+    traffic: Traffic | None = None
+    """None in runs that were stored before it was read."""

@@ -11,7 +11,7 @@ SCRIPT = Path(__file__).parents[2] / "bootstrap"
 COREUTILS = ("cat", "chmod", "cp", "cut", "date", "dirname", "env", "mkdir", "mv", "rm", "sort")
 REAL_TOOLS = ("bash", "find", "flock", "grep", "sha256sum", "tail", "touch", "xargs", *COREUTILS)
 
-ARM_TOOLS = ("aarch64-linux-gnu-g++", "qemu-aarch64")
+TEST_TOOLS = ("aarch64-linux-gnu-g++", "qemu-aarch64", "mbw")
 
 PYTHON = r"""#!/usr/bin/env bash
 case "$*" in
@@ -35,7 +35,7 @@ APT_GET = r"""#!/usr/bin/env bash
 echo "apt-get $*" >>"$FAKES/calls"
 for name in "$@"; do
   case $name in
-    gcc | g++ | ccache | git) cp "$FAKES/bin/tool" "$FAKES/bin/$name" ;;
+    gcc | g++ | ccache | git | mbw) cp "$FAKES/bin/tool" "$FAKES/bin/$name" ;;
     g++-aarch64-linux-gnu) cp "$FAKES/bin/tool" "$FAKES/bin/aarch64-linux-gnu-g++" ;;
     qemu-user) cp "$FAKES/bin/tool" "$FAKES/bin/qemu-aarch64" ;;
     binutils) cp "$FAKES/bin/tool" "$FAKES/bin/objdump" ;;
@@ -69,7 +69,7 @@ class Machine:
         for name in REAL_TOOLS:
             if path := shutil.which(name):
                 (self.bin / name).symlink_to(path)
-        for name in ("tool", "gcc", "g++", "objdump", "ccache", "git", *ARM_TOOLS):
+        for name in ("tool", "gcc", "g++", "objdump", "ccache", "git", *TEST_TOOLS):
             self.fake(name, "#!/usr/bin/env bash\n")
         self.fake("apt-get", APT_GET)
         self.fake("python3", PYTHON)
@@ -171,11 +171,11 @@ def test_test_runs_quick_tests_then_real_ones(machine):
     done = machine.start("test", "-k", "x y")
     assert done.returncode == 0
     assert machine.called("-m pytest") == [
-        "-m pytest tests/unit -k x y",
+        "-m pytest tests/unit -n auto -k x y",
         "-m pytest tests/real -k x y",
     ]
     machine.start("test", "--quick", "-x")
-    assert machine.called("-m pytest") == ["-m pytest tests/unit -x"]
+    assert machine.called("-m pytest") == ["-m pytest tests/unit -n auto -x"]
 
 
 @pytest.mark.parametrize(
@@ -283,8 +283,8 @@ def test_a_compiler_cache_is_not_worth_stopping_for(machine):
     assert "no ccache" in done.stderr
 
 
-def test_only_tests_want_tools_for_arm_and_go_on_without(machine):
-    machine.without(*ARM_TOOLS)
+def test_only_tests_want_an_emulator_and_a_second_opinion(machine):
+    machine.without(*TEST_TOOLS)
     done = machine.start("doctor")
     assert "ARM" not in done.stderr
     done = machine.start("test", "--quick")
@@ -293,7 +293,7 @@ def test_only_tests_want_tools_for_arm_and_go_on_without(machine):
     machine.user_is(0)
     machine.start("test", "--quick")
     (install,) = [c for c in machine.called("apt-get") if " install " in c]
-    assert install.endswith("--no-install-recommends g++-aarch64-linux-gnu qemu-user")
+    assert install.endswith("--no-install-recommends g++-aarch64-linux-gnu qemu-user mbw")
     machine.start("test", "--quick")
     assert machine.called("apt-get") == []
 

@@ -18,11 +18,14 @@ from llamabuild.report.plots.inline import inline_svg
 from llamabuild.report.plots.isa import level
 from llamabuild.report.plots.timeline import relative_series
 from tests import report_fixture as fixture
+from tests.kernel_report_fixture import TRAFFIC, kernel_run
 
 
 @pytest.fixture(scope="module")
 def material():
-    return prepare(fixture.run(), fixture.trials(), fixture.comparison_set())
+    model = msgspec.structs.replace(fixture.run().model, traffic=TRAFFIC)
+    run = msgspec.structs.replace(fixture.run(), model=model)
+    return prepare(run, fixture.trials(), fixture.comparison_set(), "", kernel_run())
 
 
 @pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)

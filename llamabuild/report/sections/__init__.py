@@ -17,11 +17,13 @@ from llamabuild.report.sections.noise import NOISE
 from llamabuild.report.sections.ratios import RATIOS
 from llamabuild.report.sections.repeat import REPEAT
 from llamabuild.report.sections.results import RESULTS
+from llamabuild.report.sections.roofline import ROOFLINE
 
 SECTIONS = (
     ANSWER,
     RESULTS,
     RATIOS,
+    ROOFLINE,
     INSTRUCTIONS,
     EQUIVALENCE,
     COST,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from markupsafe import Markup
 
@@ -12,22 +12,24 @@ from llamabuild.report.plots.inline import inline_svg
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from llamabuild.report.material import Material
-    from llamabuild.report.plots import Plot
+    from llamabuild.report.plots.plot import Plot
+
+M = TypeVar("M")
+"""What the report is made from: ``Material`` or ``KernelMaterial``."""
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class Section(Generic[M]):
     """One section: its heading, its template and what the template needs."""
 
     name: str
     """Anchor in the page, and name of ``templates/sections/NAME.html``."""
     title: str
-    context: Callable[[Material], dict[str, Any] | None]
-    """The template's variables besides ``document``; None leaves the section out."""
+    context: Callable[[M], dict[str, Any] | None]
+    """The template's variables besides what the page has; None leaves the section out."""
 
 
-def picture(plot: Plot, material: Material) -> Markup | None:
+def picture(plot: Plot[M], material: M) -> Markup | None:
     """Return a plot as inline SVG, or None when there is nothing to draw."""
     figure = plot.figure(material)
     if figure is None:

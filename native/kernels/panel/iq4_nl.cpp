@@ -29,7 +29,7 @@ LB_PANELS(iq4_nl, lb::LayoutIQ4_NL)
 #else
 
 inline constexpr int weight_bytes = sizeof(block_iq4_nl);
-inline constexpr int gemv_panels = 2;
+inline constexpr int gemv_panels = 4;
 inline constexpr int gemm_columns = lanes == 16 ? 12 : 4;
 inline constexpr int offset = bias;
 

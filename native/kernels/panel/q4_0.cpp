@@ -22,7 +22,7 @@ LB_PANELS(q4_0, lb::LayoutQ4_0)
 #else
 
 inline constexpr int weight_bytes = sizeof(block_q4_0);
-inline constexpr int gemv_panels = 2;
+inline constexpr int gemv_panels = 4;
 inline constexpr int gemm_columns = lanes == 16 ? 12 : 4;
 inline constexpr int offset = 8;
 

@@ -72,7 +72,7 @@ using Activation = block_q8_K;
 using Panel = PanelQ4K<lanes>;
 inline constexpr int block = 256;
 inline constexpr int weight_bytes = sizeof(block_q4_K);
-inline constexpr int gemv_panels = 2;
+inline constexpr int gemv_panels = 4;
 inline constexpr int gemm_columns = lanes == 16 ? 8 : 2;
 
 #include "kernels/panel/scales_and_minima.inc"
@@ -89,6 +89,8 @@ LB_INLINE void dots(int, const std::uint8_t *const *panels, const Column *column
         ScalesAndMinima by[P];
         for (int p = 0; p < P; ++p) {
             w[p] = reinterpret_cast<const Panel *>(panels[p]) + b;
+            if (C == 1)
+                prefetch_ahead(w[p]);
             take_apart(w[p]->scales, by[p]);
         }
         Ints total[P][C];
@@ -108,8 +110,6 @@ LB_INLINE void dots(int, const std::uint8_t *const *panels, const Column *column
                 Bytes l[P], h[P];
                 for (int p = 0; p < P; ++p) {
                     const Bytes q = load_once(w[p]->q[k][g]);
-                    if (C == 1)
-                        prefetch_group<width>(w[p]->q[k][g][0] + 2 * sizeof(Panel));
                     l[p] = bit_and(q, low);
                     // Where a byte may reach 255, the high nibble stays in its place, times 16.
                     h[p] = vnni ? bit_and(q, high) : bit_and(shift_right<4>(q), low);

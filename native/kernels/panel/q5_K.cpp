@@ -133,8 +133,8 @@ LB_INLINE void dots(int, const std::uint8_t *const *panels, const Column *column
         for (int g = 0; g < 8; ++g) {
             for (int p = 0; p < P; ++p) {
                 const std::uint8_t *q = reinterpret_cast<const Panel *>(panels[p])[b].q[g][0][0];
-                if (C == 1)
-                    prefetch_group<5 * width>(q + 2 * sizeof(Panel));
+                if (C == 1 && g % 4 == 0)
+                    prefetch_ahead(q);
                 Bytes x[8];
                 unpack_group(q, x);
                 for (int c = 0; c < C; ++c) {

@@ -109,7 +109,7 @@ using Activation = block_q8_K;
 using Quants = QuantsQ6K<lanes>;
 inline constexpr int block = 256;
 inline constexpr int weight_bytes = sizeof(block_q6_K);
-inline constexpr int gemv_panels = 2;
+inline constexpr int gemv_panels = 4;
 inline constexpr int gemm_columns = lanes == 16 ? 4 : 2;
 
 struct Prepared {
@@ -164,8 +164,8 @@ LB_INLINE void dots(int n, const std::uint8_t *const *panels, const Column *colu
                 for (int p = 0; p < P; ++p) {
                     const std::uint8_t *q =
                         reinterpret_cast<const Quants *>(panels[p])[b].q[k][g][0][0];
-                    if (C == 1)
-                        prefetch_group<3 * width>(q + 2 * sizeof(Quants));
+                    if (C == 1 && g == 0 && k % 2 == 0)
+                        prefetch_ahead(q);
                     Bytes x[4];
                     unpack_group(q, x);
                     for (int c = 0; c < C; ++c) {

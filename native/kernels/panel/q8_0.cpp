@@ -24,7 +24,7 @@ LB_PANELS(q8_0, lb::LayoutQ8_0)
 #else
 
 inline constexpr int weight_bytes = sizeof(block_q8_0);
-inline constexpr int gemv_panels = 2;
+inline constexpr int gemv_panels = 4;
 inline constexpr int gemm_columns = lanes == 16 ? 12 : 4;
 inline constexpr int offset = bias;
 

@@ -1,0 +1,30 @@
+"""Which kind of run an id names."""
+
+from __future__ import annotations
+
+from llamabuild.errors import BadInput
+from llamabuild.store.results import Results
+
+LATEST = "latest"
+
+
+def is_kernel_run(run_id: str) -> bool:
+    """Whether an id, or a unique start of one, names a run of ``kernels``.
+
+    ``latest`` is a run of variants, and so is what both kinds have.
+
+    Raises:
+        BadInput: Neither kind has such a run, or there are several.
+    """
+    if run_id == LATEST:
+        return False
+    with Results.open() as results:
+        try:
+            results.run(run_id)
+        except BadInput as error:
+            try:
+                results.kernel_run(run_id)
+            except BadInput:
+                raise error from None
+            return True
+    return False
