@@ -48,8 +48,8 @@ PASSES = {True: 2, False: 1}
 """Over weights that take longer than a sample; by whether they are warmed up."""
 BYTES_PER_SECOND, MOST_BYTES_PER_SECOND = 8e9, 20e9
 """Of one thread and of all together, for the estimate: a middling kernel's."""
-OPERATIONS_PER_SECOND = 6e10
-"""Of one thread, for the estimate."""
+OPERATIONS_PER_SECOND, SCALAR_OPERATIONS_PER_SECOND = 6e10, 1e9
+"""Of one thread, for the estimate; of the scalar reference, which is there to be right."""
 TOUCH_BYTES_PER_SECOND = 1e9
 SAMPLE_SECONDS = 0.003
 """Of the shortest sample with all around it."""
@@ -265,8 +265,10 @@ def _seconds(jobs: Sequence[Job], rounds: int) -> float:
     total = layouts([job.kernel for job in jobs]) * jobs[0].weight_bytes / TOUCH_BYTES_PER_SECOND
     for job in jobs:
         rate = min(BYTES_PER_SECOND * job.threads, MOST_BYTES_PER_SECOND)
-        operations = 2 * job.weights * job.columns / (OPERATIONS_PER_SECOND * job.threads)
-        each = max(job.weight_bytes / rate, operations)
+        scalar = getattr(job.kernel, "isa", "") == "scalar"
+        speed = SCALAR_OPERATIONS_PER_SECOND if scalar else OPERATIONS_PER_SECOND
+        operations = 2 * job.weights * job.columns
+        each = max(job.weight_bytes / rate, operations / (speed * job.threads))
         settle = SETTLE_SECONDS if isinstance(job.kernel, MatMul) else 0.0
         sample = max(SAMPLE_SECONDS, PASSES[job.warm] * each) + settle
         total += (rounds + 1) * sample + LAYOUT_SECONDS

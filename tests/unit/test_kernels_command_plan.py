@@ -149,6 +149,13 @@ def test_a_place_that_the_machine_lacks_is_left_out():
     assert {g.residence for g in groups if g.columns > 1} == {"memory"}
 
 
+def test_the_reference_is_known_to_be_slow():
+    """One pass of it over a matrix takes a second, which counts in a run of bounded time."""
+    wish = {"formats": ("q8_0",), "shapes": ("gemm",), "columns": (64,), "threads": (1,)}
+    [fast], [slow] = planned(**wish, isas=("avx2",)), planned(**wish, isas=("scalar",))
+    assert slow.seconds > 10 * fast.seconds
+
+
 def test_only_weights_that_a_cache_keeps_are_warmed_up():
     assert {(g.residence == "memory", j.warm) for g in planned() for j in g.jobs} == {
         (True, False),
