@@ -42,7 +42,8 @@ ROUNDS, QUICK_ROUNDS = 12, 7
 STEP = 256
 """Weights; a row's length is a multiple of it, which suits all formats."""
 LONGEST_ROW = 4096
-FEWEST_ROWS = 4
+FEWEST_ROWS, FEWEST_PANELS = 4, 2
+"""Rather shorter rows than fewer: a matrix of a single panel shows no kernel at its best."""
 
 PASSES = {True: 2, False: 1}
 """Over weights that take longer than a sample; by whether they are warmed up."""
@@ -241,7 +242,8 @@ def _jobs(
     """Return a job for each kernel, all over as many weights."""
     panel = lcm(*(max(1, k.panel_rows) for k in kernels))
     name = kernels[0].format
-    steps = size // (max(panel, FEWEST_ROWS) * row_bytes(name, STEP))
+    fewest = max(FEWEST_PANELS * panel if panel > 1 else 1, FEWEST_ROWS)
+    steps = size // (fewest * row_bytes(name, STEP))
     length = STEP * max(1, min(LONGEST_ROW // STEP, steps))
     rows = panel * max(1, size // (panel * row_bytes(name, length)))
     if columns > 1 and residence != "memory":

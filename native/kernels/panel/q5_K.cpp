@@ -98,7 +98,7 @@ using Activation = block_q8_K;
 using Panel = PanelQ5K<lanes>;
 inline constexpr int block = 256;
 inline constexpr int weight_bytes = sizeof(block_q5_K);
-inline constexpr int gemv_panels = lanes == 16 ? 2 : 1;
+inline constexpr int gemv_panels = 1; // eight sums each
 inline constexpr int gemm_columns = lanes == 16 ? 2 : 1;
 
 #include "kernels/panel/scales_and_minima.inc"
