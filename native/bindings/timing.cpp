@@ -21,6 +21,9 @@ namespace py = pybind11;
 
 namespace {
 
+// On a machine that is never quiet a disturbed sample has to do.
+constexpr int most_retakes = 8;
+
 void check_cpus(const std::vector<int> &cpus) {
     if (cpus.empty() || std::set<int>(cpus.begin(), cpus.end()).size() != cpus.size())
         throw py::value_error("cpus: expected one or more different CPUs");
@@ -98,38 +101,54 @@ struct Pass {
     }
 };
 
-// Wall seconds that all threads together took for so many passes each.
+// What all threads together took.
+struct Taken {
+    double seconds;
+    bool alone; // all started together and none was taken from its CPU
+};
+
+// Times so many passes on each thread at once; tells every thread the same.
 class Stopwatch {
 public:
-    explicit Stopwatch(int threads) : barrier_(threads), begin_(threads), end_(threads) {}
+    explicit Stopwatch(int threads)
+        : barrier_(threads), begin_(threads), end_(threads), switches_(threads) {}
 
-    template <typename Work> double time(std::size_t thread, long passes, const Work &work) {
+    template <typename Work> Taken time(std::size_t thread, long passes, const Work &work) {
         barrier_.wait();
+        const long before = lb::involuntary_switches();
         begin_[thread] = lb::now();
         for (long i = 0; i < passes; i++)
             work();
         end_[thread] = lb::now();
+        switches_[thread] = lb::involuntary_switches() - before;
         barrier_.wait();
         // All read the same times, before the next sample writes any.
-        const double seconds = *std::max_element(end_.begin(), end_.end()) -
-                               *std::min_element(begin_.begin(), begin_.end());
+        const auto [first, last] = std::minmax_element(begin_.begin(), begin_.end());
+        const double seconds = *std::max_element(end_.begin(), end_.end()) - *first;
+        const bool switched = std::any_of(switches_.begin(), switches_.end(), std::identity());
+        const bool alone = !switched && *last - *first <= lb::most_lag * seconds;
         barrier_.wait();
-        return seconds;
+        return {seconds, alone};
     }
 
 private:
     lb::Barrier barrier_;
     std::vector<double> begin_, end_;
+    std::vector<long> switches_;
 };
 
 // As many passes as fill a sample; longer and longer runs until one is long enough to tell.
 template <typename Work>
 long passes_of(std::size_t thread, Stopwatch &watch, const Work &work, double min_seconds) {
-    for (long passes = 1;; passes *= 4) {
-        const double took = watch.time(thread, passes, work);
-        if (took >= min_seconds / 4 || passes > (1L << 40))
-            return std::max(
-                1L, static_cast<long>(std::ceil(passes * min_seconds / std::max(took, 1e-9))));
+    int retakes = 0;
+    for (long passes = 1;;) {
+        const Taken taken = watch.time(thread, passes, work);
+        if (!taken.alone && retakes++ < most_retakes)
+            continue;
+        if (taken.seconds >= min_seconds / 4 || passes > (1L << 40))
+            return std::max(1L, static_cast<long>(std::ceil(passes * min_seconds /
+                                                            std::max(taken.seconds, 1e-9))));
+        passes *= 4;
     }
 }
 
@@ -149,12 +168,19 @@ std::vector<double> samples_of(const Pass &pass, const PlacedWeights &weights, d
         // The first pass warms up; one that is long enough by itself is a sample's length, too.
         // Weights that no cache can keep need none, and fill a sample with one pass.
         long passes = 1;
-        if (warm && watch.time(thread, 1, work) < min_seconds)
-            passes = passes_of(thread, watch, work, min_seconds);
+        if (warm) {
+            const Taken first = watch.time(thread, 1, work);
+            if (!first.alone || first.seconds < min_seconds)
+                passes = passes_of(thread, watch, work, min_seconds);
+        }
         for (double &sample : seconds) {
-            const double took = watch.time(thread, passes, work) / passes;
+            // Taken again when another program had a CPU meanwhile: a rule that looks at what
+            // happened to the threads, never at the time.
+            Taken taken = watch.time(thread, passes, work);
+            for (int again = 0; !taken.alone && again < most_retakes; again++)
+                taken = watch.time(thread, passes, work);
             if (thread == 0)
-                sample = took;
+                sample = taken.seconds / passes;
         }
     });
     return seconds;

@@ -4,6 +4,7 @@
 #include <ctime>
 #include <memory>
 #include <sched.h>
+#include <sys/resource.h>
 #include <thread>
 
 namespace lb {
@@ -60,6 +61,11 @@ bool run_pinned(const std::vector<int> &cpus, const std::function<void(std::size
     gate.notify_all();
     threads.clear(); // joins
     return all_pinned;
+}
+
+long involuntary_switches() {
+    rusage usage;
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nivcsw : 0;
 }
 
 double now() {

@@ -25,6 +25,12 @@ private:
 // std::system_error if there can't be that many threads.
 bool run_pinned(const std::vector<int> &cpus, const std::function<void(std::size_t)> &body);
 
+// How often the kernel has taken the calling thread from its CPU for another.
+long involuntary_switches();
+
+// Threads that start further apart than this part of a sample did not work together.
+inline constexpr double most_lag = 0.1;
+
 // CLOCK_MONOTONIC_RAW in seconds: not slewed by NTP.
 double now();
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <sys/resource.h>
 
 namespace lb::probes {
 
@@ -15,16 +14,7 @@ constexpr std::size_t slice_bytes = std::size_t{1} << 20;
 constexpr std::size_t slice_lines = 1 << 14;
 constexpr std::size_t small_page = 4096;
 
-// Threads that start further apart than this part of a sample did not work together.
-constexpr double most_lag = 0.1;
-
 std::atomic<std::uint64_t> sink; // what loops return ends here
-
-// How often the kernel has taken the calling thread from its CPU for another.
-long involuntary_switches() {
-    rusage usage;
-    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nivcsw : 0;
-}
 
 // Brings the memory in. Not with zeros: some CPUs save the bandwidth of lines of zeros.
 void touch(char *start, std::size_t bytes, Pages pages) {
