@@ -25,7 +25,13 @@ def measured():
 
 
 def console(*, terminal=False):
-    return Console(file=io.StringIO(), width=200, force_terminal=terminal, no_color=True)
+    return Console(
+        file=io.StringIO(),
+        width=200,
+        force_terminal=terminal,
+        no_color=True,
+        _environ={"TERM": "xterm"},
+    )
 
 
 def tell(narrator, measured, blocks, *, stored=0):
