@@ -24,6 +24,7 @@ def quick(built, tmp_path_factory):
         capture_output=True,
         text=True,
         check=False,
+        cwd=state,
         env={**os.environ, "LLAMABUILD_STATE": str(state)},
     )
     assert result.returncode == 0, result.stderr
@@ -82,6 +83,7 @@ def test_ctrl_c_keeps_what_was_measured(built, tmp_path):
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
+        cwd=tmp_path,
         env=environment,
     ) as running:
         for line in running.stderr:
