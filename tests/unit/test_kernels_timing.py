@@ -75,8 +75,15 @@ def test_weights_that_no_cache_keeps_are_read_once_for_a_sample(warm):
         calls.append(1)
 
     address = ctypes.cast(count, ctypes.c_void_p).value
-    time_kernel(WEIGHTS, address=address, min_seconds=0, samples=3, warm=warm)
-    assert len(calls) == 8 * (3 + warm)
+    expected = 8 * (3 + warm)
+    # Samples that another program disturbed are taken again: the fewest calls are those of none.
+    for _ in range(20):
+        calls.clear()
+        time_kernel(WEIGHTS, address=address, min_seconds=0, samples=3, warm=warm)
+        assert len(calls) >= expected
+        if len(calls) == expected:
+            return
+    pytest.fail(f"never {expected} calls")
 
 
 def test_more_work_takes_longer():
