@@ -10,7 +10,7 @@ class Step(Data, frozen=True, kw_only=True):
     """One command of a plan; ``{source}``, ``{build}``, ``{cmake}`` and so on stand for paths."""
 
     name: str
-    """``configure`` or ``compile``."""
+    """``configure``, ``compile`` or that of a later stage, such as ``bolt``."""
     argv: tuple[str, ...]
     environment: dict[str, str] = {}
 
@@ -29,6 +29,38 @@ class Plan(Data, frozen=True, kw_only=True):
     """Programs that must be there afterwards."""
     by_hand: tuple[tuple[str, ...], ...] = ()
     """Commands that make the same ggml and libllama without this program."""
+
+
+class Stage(Data, frozen=True, kw_only=True):
+    """What one step of a build took."""
+
+    name: str
+    """The step's."""
+    seconds: float
+    cpu_seconds: float
+
+
+class Profile(Data, frozen=True, kw_only=True):
+    """What a training run said about a program; kept in the cache under its key."""
+
+    key: str
+    """Hash of all that it was made from: instrumented build, training, model."""
+    kind: str
+    """``gcc``, ``clang`` or ``bolt``."""
+    sha256: str
+    """Of the merged data; part of the id of every build that uses it."""
+    functions: int
+    """Instrumented functions."""
+    trained: int
+    """Of which ran at least once in training."""
+    training: tuple[str, ...]
+    """Commands, one a line, such as ``llama-bench -t 1 -p 24 -n 0``."""
+    model: str
+    """Name and quantization of the model that it was trained on."""
+    model_sha256: str
+    size_bytes: int
+    stages: tuple[Stage, ...] = ()
+    """Instrumented build, training, merging."""
 
 
 class BuiltFile(Data, frozen=True, kw_only=True):
@@ -58,3 +90,7 @@ class Build(Data, frozen=True, kw_only=True):
     """Of which the compiler cache answered; -1 without one."""
     created: str
     """ISO 8601, UTC."""
+    stages: tuple[Stage, ...] = ()
+    """The steps one by one; empty in builds that were made before it was recorded."""
+    profiles: tuple[Profile, ...] = ()
+    """Those that went in, in the order of their use."""

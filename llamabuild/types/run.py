@@ -9,6 +9,7 @@ from .build import Build
 from .inputs import Model, Source
 from .inspection import ExpectationResult, Inspection
 from .machine import Machine, MachineState, Tool
+from .proof import Allocation, Execution, Prebuilt
 from .variant import Variant
 
 NOISE_ARM = "A′"
@@ -72,6 +73,12 @@ class Arm(Data, frozen=True, kw_only=True):
     inspections: tuple[Inspection, ...] = ()
     expectations: tuple[ExpectationResult, ...] = ()
     equivalence: Equivalence = Equivalence(verdict="not checked")
+    source: Source | None = None
+    """None where it is the run's own."""
+    prebuilt: Prebuilt | None = None
+    allocation: Allocation | None = None
+    executions: tuple[Execution, ...] = ()
+    """One for each workload."""
 
 
 class Trial(Data, frozen=True, kw_only=True):

@@ -27,6 +27,33 @@ class Requires(Data, frozen=True, kw_only=True):
     cpu: tuple[str, ...] = ()
     """CPU features, named like the ISA groups."""
     tools: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
+    """Names of ``machine/libraries.toml``, such as ``openblas``."""
+
+
+class Optimize(Data, frozen=True, kw_only=True):
+    """What is done to ggml and libllama alone; the rest of the tree stays as it is.
+
+    The hot code is there, and a variant compiles only what its flags change.
+    """
+
+    level: str = ""
+    """Of ``-O``: ``2``, ``3`` or ``fast``; empty is upstream's own, 3."""
+    lto: str = ""
+    """``full`` or ``thin`` (clang); empty: none."""
+    pgo: bool = False
+    """Profile-guided: instrument, train, use."""
+    bolt: bool = False
+    """Rewrite libggml-cpu and libllama by an instrumented run, with llvm-bolt."""
+
+
+class Allocator(Data, frozen=True, kw_only=True):
+    """What answers malloc, and how it comes into the process."""
+
+    name: str = ""
+    """Of ``machine/allocators.toml``; empty: libc's own."""
+    how: str = ""
+    """``preload`` (run time) or ``link`` (build time)."""
 
 
 class Runtime(Data, frozen=True, kw_only=True):
@@ -56,12 +83,21 @@ class Variant(Data, frozen=True, kw_only=True):
     """A variant with everything it inherits filled in."""
 
     name: str
+    """Parts of a composed one are joined by ``+``, the base first."""
     description: str
+    kind: str = ""
+    """Group in which ``list`` and ``--set`` have it, such as ``simd`` or ``allocators``."""
+    parts: tuple[str, ...] = ()
+    """Names of the components of a composed variant, the base first."""
     source: str
     toolchain: Toolchain = Toolchain()
     cmake: dict[str, str] = {}
     """CMake cache variables by their verbatim names; booleans are ``ON`` and ``OFF``."""
     flags: Flags = Flags()
+    optimize: Optimize = Optimize()
+    allocator: Allocator = Allocator()
+    conflicts: dict[str, str] = {}
+    """Names or kinds that it can't be composed with, each with the reason."""
     requires: Requires = Requires()
     runtime: Runtime = Runtime()
     expect: tuple[Expectation, ...] = ()
