@@ -15,6 +15,8 @@ UNUSED = re.compile(
     r"Manually-specified variables were not used by the project:\s*\n((?:\s*\n|\s+\w+\s*\n)+)"
 )
 ERROR_LINE = re.compile(r"(fatal error:|\berror:|undefined reference|CMake Error|No space left).*")
+NO_OPENMP = re.compile(r"OpenMP not found")
+CMAKE_TRUE = frozenset({"1", "ON", "YES", "TRUE", "Y"})
 KNOWN_VARIABLES = (
     *("GGML_NATIVE", "GGML_SSE42", "GGML_AVX", "GGML_AVX2", "GGML_AVX_VNNI", "GGML_BMI2"),
     *("GGML_FMA", "GGML_F16C", "GGML_AVX512", "GGML_AVX512_VBMI", "GGML_AVX512_VNNI"),
@@ -38,6 +40,21 @@ def unused_variables(finished: Finished, variant: Variant) -> tuple[str, str] | 
     where = ", ".join(f"{variant.origins.get(f'cmake.{n}', '?')}: cmake.{n}" for n in unused)
     message = f"{variant.name}: this llama.cpp does not know the CMake variable ({where})"
     return message, did_you_mean(unused[0], KNOWN_VARIABLES) or "see its ggml/CMakeLists.txt"
+
+
+def missing_part(finished: Finished, variant: Variant) -> tuple[str, str] | None:
+    """Return message and remedy if CMake went on without something that the variant has on.
+
+    ggml's build only warns then, and measures another program under the variant's name.
+    """
+    wanted = variant.cmake.get("GGML_OPENMP", "ON").upper() in CMAKE_TRUE
+    if not wanted or not NO_OPENMP.search(finished.stderr):
+        return None
+    compiler = variant.toolchain.cxx or "c++"
+    version = compiler.removeprefix("clang++")
+    package = f"libomp{version}-dev" if version != compiler else "the compiler's libgomp"
+    message = f"{variant.name}: {compiler} has no OpenMP here, which llama.cpp uses unless told not"
+    return message, f"apt-get install {package}, or set GGML_OPENMP = false"
 
 
 def compiler_complaint(finished: Finished) -> str:

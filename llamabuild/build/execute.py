@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import tempfile
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -18,9 +17,9 @@ from llamabuild.store.builds import LOG, build_folder, collect, load_build, publ
 from llamabuild.store.locks import named_lock
 from llamabuild.store.paths import cache_dir, state_dir
 from llamabuild.store.usage import mark_used
-from llamabuild.types.build import Build
+from llamabuild.types.build import Build, Stage
 
-from .diagnosis import compiler_complaint, unused_variables
+from .diagnosis import compiler_complaint, missing_part, unused_variables
 from .switches import HARNESS, switches
 
 if TYPE_CHECKING:
@@ -89,21 +88,7 @@ def _build(
 ) -> Build:
     build_dir, staged = workplace / "build", workplace / "staged"
     staged.mkdir()
-    started = time.monotonic()
-    cpu_seconds = 0.0
-
-    def report(line: str) -> None:
-        if on_step is not None and (match := NINJA_STEP.match(line)):
-            on_step(int(match[1]), int(match[2]))
-
-    with (staged / LOG).open("wb") as log:
-        for step in plan.steps:
-            finished = _run_step(step, variant.toolchain, tree, build_dir, log, report)
-            cpu_seconds += finished.usage.ru_utime + finished.usage.ru_stime
-            if not finished.ok:
-                raise _failure(plan, step, finished, staged / LOG)
-            if step.name == "configure" and (complaint := unused_variables(finished, variant)):
-                raise BadInput(*complaint)
+    stages = run_steps(plan, variant, tree, build_dir, staged / LOG, on_step)
     _take_outputs(plan, build_dir / "bin", staged / "files")
     files = collect(staged / "files")
     compiled, hits = _cache_statistics(build_dir / "ccache.log")
@@ -111,15 +96,57 @@ def _build(
         id=plan.build_id,
         plan=plan,
         files=files,
-        seconds=time.monotonic() - started,
-        cpu_seconds=cpu_seconds,
+        seconds=sum(stage.seconds for stage in stages),
+        cpu_seconds=sum(stage.cpu_seconds for stage in stages),
         size_bytes=sum(file.size_bytes for file in files),
         compiled=compiled,
         cache_hits=hits,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        stages=stages,
     )
     publish(build, staged)
     return build
+
+
+def run_steps(  # noqa: PLR0917 - all of one build, in its order
+    plan: Plan,
+    variant: Variant,
+    tree: Path,
+    build_dir: Path,
+    log_file: Path,
+    on_step: Callable[[int, int], None] | None,
+) -> tuple[Stage, ...]:
+    """Run the steps of a plan in a folder; return what each took.
+
+    Raises:
+        BuildFailed: A step failed; its log is kept.
+        BadInput: The variant sets a CMake variable that this tree does not know.
+        EnvironmentLacks: Something that the variant asks for was not found by CMake.
+    """
+    stages = []
+
+    def report(line: str) -> None:
+        if on_step is not None and (match := NINJA_STEP.match(line)):
+            on_step(int(match[1]), int(match[2]))
+
+    with log_file.open("ab") as log:
+        for step in plan.steps:
+            finished = _run_step(step, variant.toolchain, tree, build_dir, log, report)
+            if not finished.ok:
+                raise _failure(plan, step, finished, log_file)
+            if step.name == "configure":
+                if complaint := unused_variables(finished, variant):
+                    raise BadInput(*complaint)
+                if lack := missing_part(finished, variant):
+                    raise EnvironmentLacks(*lack)
+            stages.append(
+                Stage(
+                    name=step.name,
+                    seconds=finished.wall_seconds,
+                    cpu_seconds=finished.usage.ru_utime + finished.usage.ru_stime,
+                )
+            )
+    return tuple(stages)
 
 
 def _run_step(  # noqa: PLR0917 - all of one call, in its order

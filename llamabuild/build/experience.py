@@ -13,7 +13,8 @@ from .switches import switches
 if TYPE_CHECKING:
     from llamabuild.types.build import Build, Plan
 
-EVERYTHING, KERNELS, NOTHING = "everything", "kernels", "nothing"
+EVERYTHING, LIBRARIES, KERNELS, NOTHING = "everything", "libraries", "kernels", "nothing"
+LIBRARY_ARGUMENT = "-DLLAMABUILD_LIBRARY_"
 FEW_HITS = 0.1
 """Share of compilations that the cache may answer in a build that counts as a full one."""
 MOST_BUILDS = 5
@@ -45,16 +46,30 @@ class Experience:
             builds = "build" if len(known) == 1 else "builds"
             return Duration(seconds=median(known), basis=f"median of {len(known)} {builds} here")
         table = switches().estimate
-        whole = compiles == EVERYTHING
-        cpu_seconds = table.everything_cpu_seconds if whole else table.kernels_cpu_seconds
+        cpu_seconds = {
+            EVERYTHING: table.everything_cpu_seconds,
+            LIBRARIES: table.libraries_cpu_seconds,
+            KERNELS: table.kernels_cpu_seconds,
+            NOTHING: 0.0,
+        }[compiles]
         return Duration(seconds=cpu_seconds / jobs, basis="table")
 
 
 def compiled_kind(build: Build) -> str:
-    """Return how much was compiled: ``everything``, ``kernels`` or ``nothing``, the rest cached."""
+    """Return how much was compiled, the rest being cached.
+
+    ``everything``, ``libraries`` (ggml and libllama), ``kernels`` (libggml-cpu) or ``nothing``.
+    """
     if build.cache_hits < 0 or build.cache_hits <= FEW_HITS * build.compiled:
         return EVERYTHING
-    return NOTHING if build.cache_hits == build.compiled else KERNELS
+    if build.cache_hits == build.compiled:
+        return NOTHING
+    return LIBRARIES if library_arguments(build.plan) else KERNELS
+
+
+def library_arguments(plan: Plan) -> tuple[str, ...]:
+    """Return what a plan adds to ggml and libllama."""
+    return tuple(a for s in plan.steps for a in s.argv if a.startswith(LIBRARY_ARGUMENT))
 
 
 def _key(compiles: str, plan: Plan) -> tuple[object, ...]:

@@ -8,7 +8,15 @@ from llamabuild.store.builds import load_build
 from llamabuild.types.base import Data
 from llamabuild.types.build import Plan
 
-from .experience import EVERYTHING, KERNELS, NOTHING, Duration, Experience
+from .experience import (
+    EVERYTHING,
+    KERNELS,
+    LIBRARIES,
+    NOTHING,
+    Duration,
+    Experience,
+    library_arguments,
+)
 from .plan import cmake_variables
 
 if TYPE_CHECKING:
@@ -32,7 +40,7 @@ class BuildEstimate(Data, frozen=True, kw_only=True):
     seconds: float
     """Expected wall time; 0 when the build is in the store."""
     compiles: str
-    """``nothing``, ``kernels`` (one library) or ``everything``."""
+    """``nothing``, ``kernels`` (one library), ``libraries`` (ggml, libllama) or ``everything``."""
     basis: str
     """Where ``seconds`` comes from: builds made here, or a table."""
 
@@ -45,20 +53,27 @@ def ordered_plans(
     Times come from the store's builds of the same source by the same compilers, else from a
     table of CPU seconds divided by the number of jobs; the estimate is rough.
     """
-    groups: dict[str, list[tuple[Variant, Plan]]] = {}
+    groups: dict[str, list[Plan]] = {}
     for variant, plan in planned:
-        groups.setdefault(_shared_part(variant, plan), []).append((variant, plan))
+        groups.setdefault(_shared_part(variant, plan), []).append(plan)
     experience = Experience()
     estimates = []
     for group in groups.values():
-        warm = any(load_build(plan.build_id) is not None for _, plan in group)
-        for _, plan in group:
-            if load_build(plan.build_id) is not None:
-                compiles, expected = NOTHING, Duration(seconds=0.0, basis="in the store")
-            else:
-                compiles = KERNELS if warm and compiler_cache else EVERYTHING
+        there = {plan.build_id: plan for plan in group if load_build(plan.build_id) is not None}
+        warm = {library_arguments(plan) for plan in there.values()}
+        for plan in group:
+            expected = Duration(seconds=0.0, basis="in the store")
+            compiles = NOTHING
+            if (same := there.get(plan.build_id)) is not None and same is not plan:
+                expected = Duration(seconds=0.0, basis=f"the build of {same.variant}")
+            elif same is None:
+                if not warm or not compiler_cache:
+                    compiles = EVERYTHING
+                else:
+                    compiles = KERNELS if library_arguments(plan) in warm else LIBRARIES
                 expected = experience.duration(compiles, plan, jobs=jobs)
-            warm = True
+                there[plan.build_id] = plan
+            warm.add(library_arguments(plan))
             estimates.append(
                 BuildEstimate(
                     plan=plan, seconds=expected.seconds, compiles=compiles, basis=expected.basis

@@ -14,13 +14,14 @@ from llamabuild.machine.native_flags import native_resolution
 from llamabuild.machine.tools import find_tool
 from llamabuild.types.build import Plan, Step
 
+from .library_flags import compiler_family, library_flags, named_family
 from .switches import HARNESS, switches
 
 if TYPE_CHECKING:
     from llamabuild.types.inputs import Source
-    from llamabuild.types.variant import Variant
+    from llamabuild.types.variant import Flags, Variant
 
-FORMAT = 1
+FORMAT = 2
 """Part of every id; raise it when the same inputs come to mean another build."""
 ID_LENGTH = 16
 CMAKE_FALSE = frozenset({"", "0", "OFF", "NO", "FALSE", "N", "IGNORE", "NOTFOUND"})
@@ -35,6 +36,7 @@ def make_plan(variant: Variant, source: Source, *, jobs: int, compiler_cache: bo
 
     Raises:
         EnvironmentLacks: A compiler, CMake or Ninja is missing.
+        BadInput: The variant asks for what its compiler does not have.
     """
     compilers = (
         find_tool(variant.toolchain.c or "cc", hash_content=True),
@@ -43,11 +45,14 @@ def make_plan(variant: Variant, source: Source, *, jobs: int, compiler_cache: bo
     here = native_resolution(compilers[0].path)
     native = here if uses_native(variant) else ""
     variables = cmake_variables(variant)
+    family = compiler_family(compilers[1])
+    library = library_flags(variant, family)
     unity = switches().unity.get(source.archive_sha256)
     identity = {
         "format": FORMAT,
         "source": source.digest,
         "variables": sorted(variables.items()),
+        "library": (library.c, library.cxx, library.link),
         "compilers": [(tool.version, tool.sha256) for tool in compilers],
         "linker": find_tool("ld").version,
         "cmake": find_tool("cmake").version,
@@ -68,6 +73,7 @@ def make_plan(variant: Variant, source: Source, *, jobs: int, compiler_cache: bo
     ]
     if unity is not None:
         configure.append(f"-DLLAMABUILD_UNITY_EXCLUDE={';'.join(unity.exclude)}")
+    configure += _library_arguments(library)
     environment: dict[str, str] = {}
     if compiler_cache:
         configure += [f"-DCMAKE_{language}_COMPILER_LAUNCHER={{ccache}}" for language in _LANGUAGES]
@@ -75,7 +81,8 @@ def make_plan(variant: Variant, source: Source, *, jobs: int, compiler_cache: bo
             **switches().environment["ccache"],
             # ccache takes -march=native literally: one cache for each kind of CPU.
             "CCACHE_DIR": f"{{cache}}/ccache/{hashlib.sha256(here.encode()).hexdigest()[:8]}",
-            "CCACHE_BASEDIR": "{cache}",
+            # Generated files lie in the build's own folder, whose name changes.
+            "CCACHE_BASEDIR": "{build}",
             "CCACHE_STATSLOG": "{build}/ccache.log",
         }
     return Plan(
@@ -93,11 +100,17 @@ def make_plan(variant: Variant, source: Source, *, jobs: int, compiler_cache: bo
         compilers=tuple(msgspec.structs.replace(tool, path="") for tool in compilers),
         native_resolution=native,
         outputs=switches().targets,
-        by_hand=reproduction(variant),
+        by_hand=reproduction(variant, family),
     )
 
 
 _LANGUAGES = ("C", "CXX")
+
+
+def _library_arguments(library: Flags) -> list[str]:
+    """Tell the harness what to add to ggml and libllama."""
+    lists = {"C_FLAGS": library.c, "CXX_FLAGS": library.cxx, "LINK_FLAGS": library.link}
+    return [f"-DLLAMABUILD_LIBRARY_{n}={';'.join(values)}" for n, values in lists.items() if values]
 
 
 def uses_native(variant: Variant) -> bool:
@@ -119,9 +132,21 @@ def cmake_variables(variant: Variant) -> dict[str, str]:
     return {**switches().cmake, **variant.cmake, **joined}
 
 
-def reproduction(variant: Variant) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the CMake commands that make the same ggml and libllama without this program."""
+def reproduction(variant: Variant, family: str = "") -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the CMake commands that make the same ggml and libllama without this program.
+
+    Args:
+        variant: What to build.
+        family: Of its compiler; by default told from the compiler's name.
+    """
     variables = {n: v for n, v in cmake_variables(variant).items() if n != "GGML_CCACHE"}
+    library = library_flags(variant, family or named_family(variant))
+    # By hand they go to every target; those of the build type come last, so that -O2 wins.
+    release = {"CMAKE_C_FLAGS_RELEASE": library.c, "CMAKE_CXX_FLAGS_RELEASE": library.cxx}
+    variables |= {n: " ".join(("-O3", "-DNDEBUG", *f)) for n, f in release.items() if f}
+    if library.link:
+        linked = (variables.get("CMAKE_SHARED_LINKER_FLAGS", ""), *library.link)
+        variables["CMAKE_SHARED_LINKER_FLAGS"] = " ".join(filter(None, linked))
     configure = (
         *("cmake", "-S", "llama.cpp", "-B", f"build-{variant.name}", "-G", "Ninja"),
         *_compiler_arguments(variant),

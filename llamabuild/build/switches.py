@@ -18,6 +18,7 @@ class Estimate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """CPU seconds of a build by how much it compiles."""
 
     everything_cpu_seconds: float
+    libraries_cpu_seconds: float
     kernels_cpu_seconds: float
 
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from llamabuild.build import execute_plan, make_plan, ordered_plans
-from llamabuild.build.diagnosis import compiler_complaint, unused_variables
+from llamabuild.build.diagnosis import compiler_complaint, missing_part, unused_variables
 from llamabuild.build.execute import failure_log
 from llamabuild.build.lookup import built_variant
 from llamabuild.build.plan import reproduction
@@ -18,7 +18,7 @@ from llamabuild.store.builds import files_folder, load_build, publish
 from llamabuild.store.paths import cache_dir
 from llamabuild.types.build import Build, Step
 from llamabuild.types.machine import Tool
-from llamabuild.types.variant import Flags, Runtime
+from llamabuild.types.variant import Flags, Optimize, Runtime, Toolchain
 from llamabuild.variants import load_catalogue
 from tests.runs import SOURCE
 
@@ -335,3 +335,75 @@ def test_an_empty_store_is_reason_enough_not_to_fetch_a_source(monkeypatch):
 def test_a_name_that_is_no_variant_gets_a_suggestion():
     with pytest.raises(BadInput, match="neither a file nor a variant: did you mean 'avx512'"):
         built_variant("avx5")
+
+
+# What [optimize] means to ggml and libllama.
+
+
+def optimized(tools, version, name="native", **wishes):
+    tools.compiler = version
+    return plan(name, optimize=Optimize(**wishes)).steps[0].argv
+
+
+def test_level_and_lto_go_to_the_libraries_alone(tools):
+    argv = optimized(tools, "gcc (Debian 12.2.0-14) 12.2.0", level="2", lto="full")
+    assert "-DLLAMABUILD_LIBRARY_CXX_FLAGS=-O2;-flto=auto" in argv
+    assert "-DLLAMABUILD_LIBRARY_LINK_FLAGS=-flto=auto" in argv
+    assert not any(argument.startswith("-DCMAKE_CXX_FLAGS") for argument in argv)
+
+
+def test_clang_links_its_own_lto(tools):
+    argv = optimized(tools, "Debian clang version 19.1.7 (3~deb12u1)", lto="thin")
+    assert "-DLLAMABUILD_LIBRARY_C_FLAGS=-flto=thin" in argv
+    assert "-DLLAMABUILD_LIBRARY_LINK_FLAGS=-flto=thin;-fuse-ld=lld" in argv
+
+
+def test_gcc_is_not_asked_for_thin_lto(tools):
+    with pytest.raises(BadInput, match="gcc has no thin LTO"):
+        optimized(tools, "gcc 12.2.0", lto="thin")
+
+
+def test_bolt_s_input_keeps_its_relocations(tools):
+    argv = optimized(tools, "gcc 12.2.0", bolt=True)
+    assert "-DLLAMABUILD_LIBRARY_LINK_FLAGS=-Wl,--emit-relocs" in argv
+
+
+def test_what_optimizes_is_part_of_the_id():
+    wishes = ({}, {"level": "2"}, {"level": "fast"}, {"lto": "full"}, {"bolt": True})
+    assert len({plan(optimize=Optimize(**w)).build_id for w in wishes}) == len(wishes)
+
+
+def test_by_hand_the_level_of_the_variant_wins():
+    configure, _ = reproduction(
+        msgspec.structs.replace(variant("native"), optimize=Optimize(level="2", lto="full"))
+    )
+    assert "-DCMAKE_CXX_FLAGS_RELEASE=-O3 -DNDEBUG -O2 -flto=auto" in configure
+    assert "-DCMAKE_SHARED_LINKER_FLAGS=-flto=auto" in configure
+
+
+def test_order_knows_what_a_library_flag_costs_and_what_costs_nothing():
+    lto = msgspec.structs.replace(variant("native"), optimize=Optimize(lto="full"))
+    twin = msgspec.structs.replace(lto, name="twin", runtime=Runtime(bench=("--poll", "0")))
+    planned = [
+        (v, make_plan(v, SOURCE, jobs=2, compiler_cache=True))
+        for v in (variant("generic"), lto, twin, variant("native"))
+    ]
+    estimates = ordered_plans(planned, jobs=2, compiler_cache=True)
+    assert [e.compiles for e in estimates] == ["everything", "libraries", "nothing", "kernels"]
+    assert estimates[2].basis == "the build of native"
+    assert estimates[1].seconds > estimates[3].seconds > estimates[2].seconds == 0
+
+
+def test_openmp_that_cmake_did_not_find_is_said(tools):
+    warned = SimpleNamespace(
+        stderr="CMake Warning at ggml/src/CMakeLists.txt:347 (message):\n  OpenMP not found"
+    )
+    clang = msgspec.structs.replace(
+        variant("native"), toolchain=Toolchain(c="clang-19", cxx="clang++-19")
+    )
+    message, remedy = missing_part(warned, clang)
+    assert "clang++-19 has no OpenMP" in message
+    assert "libomp-19-dev" in remedy
+    off = msgspec.structs.replace(clang, cmake={"GGML_OPENMP": "OFF"})
+    assert missing_part(warned, off) is None
+    assert missing_part(SimpleNamespace(stderr=""), clang) is None
