@@ -6,6 +6,8 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from llamabuild.errors import BadInput, did_you_mean
 from llamabuild.machine.cpu import detect_cpu
 from llamabuild.source import resolve_source
@@ -16,12 +18,14 @@ from llamabuild.variants import load_catalogue, promises
 from .plan import make_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from llamabuild.types.build import Build
     from llamabuild.types.variant import Expectation, Variant
 
 KERNEL_LIBRARY = "libggml-cpu*"
+KERNELS_ELSEWHERE = ("libggml*", "llama-bench")
+"""Where ggml's kernels are in a tree that has no library of their own, or in a static build."""
 
 
 def built_variant(
@@ -49,9 +53,7 @@ def built_variant(
         command = shlex.join(["python", "-m", "llamabuild", "build", name, *options])
         message = f"the variant '{name}' is not built as it now is"
         raise BadInput(message, f"'{command}' builds it")
-    expectations = promises(variant.expect, detect_cpu())
-    patterns = tuple({KERNEL_LIBRARY, *(e.binary for e in expectations)})
-    return binaries(build, patterns), expectations
+    return what_to_inspect(build, promises(variant.expect, detect_cpu()))
 
 
 def _stored(variant: Variant, on_progress: Callable[[str], None] | None) -> Build | None:
@@ -61,6 +63,22 @@ def _stored(variant: Variant, on_progress: Callable[[str], None] | None) -> Buil
     # Neither the number of jobs nor the compiler cache is part of the id.
     plan = make_plan(variant, tree, jobs=1, compiler_cache=False)
     return load_build(plan.build_id)
+
+
+def what_to_inspect(
+    build: Build, expectations: Sequence[Expectation]
+) -> tuple[tuple[Path, ...], tuple[Expectation, ...]]:
+    """Return the binaries that hold the kernels or an expectation names, and the expectations.
+
+    What is expected of libggml-cpu is expected of whatever holds the kernels instead of it.
+    """
+    candidates = (KERNEL_LIBRARY, *KERNELS_ELSEWHERE)
+    kernels = next((p for p in candidates if binaries(build, (p,))), KERNEL_LIBRARY)
+    meant = tuple(
+        msgspec.structs.replace(e, binary=kernels) if e.binary == KERNEL_LIBRARY else e
+        for e in expectations
+    )
+    return binaries(build, tuple({kernels, *(e.binary for e in meant)})), meant
 
 
 def binaries(build: Build, patterns: tuple[str, ...]) -> tuple[Path, ...]:

@@ -11,14 +11,14 @@ import pytest
 from llamabuild.build import execute_plan, make_plan, ordered_plans
 from llamabuild.build.diagnosis import compiler_complaint, missing_part, unused_variables
 from llamabuild.build.execute import failure_log
-from llamabuild.build.lookup import built_variant
+from llamabuild.build.lookup import built_variant, what_to_inspect
 from llamabuild.build.plan import reproduction
 from llamabuild.errors import BadInput, BuildFailed
 from llamabuild.store.builds import files_folder, load_build, publish
 from llamabuild.store.paths import cache_dir
-from llamabuild.types.build import Build, Step
+from llamabuild.types.build import Build, BuiltFile, Step
 from llamabuild.types.machine import Tool
-from llamabuild.types.variant import Flags, Optimize, Runtime, Toolchain
+from llamabuild.types.variant import Expectation, Flags, Optimize, Runtime, Toolchain
 from llamabuild.variants import load_catalogue
 from tests.runs import SOURCE
 
@@ -407,3 +407,24 @@ def test_openmp_that_cmake_did_not_find_is_said(tools):
     off = msgspec.structs.replace(clang, cmake={"GGML_OPENMP": "OFF"})
     assert missing_part(warned, off) is None
     assert missing_part(SimpleNamespace(stderr=""), clang) is None
+
+
+# Where the kernels are.
+
+
+@pytest.mark.parametrize(
+    ("files", "inspected"),
+    [
+        (["libggml-cpu.so.0", "libggml-base.so.0", "llama-bench"], ["libggml-cpu.so.0"]),
+        (["libggml.so", "llama-bench"], ["libggml.so"]),
+        (["llama-bench", "llama-quantize"], ["llama-bench"]),
+    ],
+)
+def test_kernels_are_looked_for_where_the_build_has_them(files, inspected):
+    stored("native", seconds=1.0, hits=0)
+    build = load_build(plan("native").build_id)
+    there = tuple(BuiltFile(path=name, size_bytes=1, sha256="") for name in files)
+    expected = (Expectation(binary="libggml-cpu*", require=("avx2",)),)
+    paths, meant = what_to_inspect(msgspec.structs.replace(build, files=there), expected)
+    assert [path.name for path in paths] == inspected
+    assert all(path.match(e.binary) for e in meant for path in paths)
