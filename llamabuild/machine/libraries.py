@@ -1,4 +1,4 @@
-"""Shared libraries and headers: found as the dynamic loader and the compiler would, never loaded.
+"""Shared libraries and headers, found as the dynamic loader and the compiler would: never loaded.
 
 A library that was loaded to see whether it is there would have run its constructors in our
 process; an allocator among them would have taken over our malloc.
@@ -38,6 +38,7 @@ class LibraryEntry(Data, frozen=True, kw_only=True):
     debian: str
     file: str = ""
     header: str = ""
+    program: str = ""
     compiler: bool = False
 
 
@@ -50,11 +51,11 @@ def library_table() -> dict[str, LibraryEntry]:
 
 @cache
 def find_library(name: str, compiler: str = "") -> Path:
-    """Return where a library is: the shared object, or the header of a compiler's own library.
+    """Return where a library is: the shared object, or what the compiler names as its own.
 
     Args:
         name: A name of ``libraries.toml``.
-        compiler: Command of the C compiler, for libraries that belong to one (``openmp``);
+        compiler: Command of the C compiler, for what belongs to one (``openmp``, ``lld``);
             empty: ``cc``.
 
     Raises:
@@ -130,16 +131,19 @@ def _elf_kind(path: Path) -> bytes:
 
 
 def _of_compiler(entry: LibraryEntry, compiler: str) -> Path:
-    """Ask the compiler where its own copy of a header is."""
+    """Ask the compiler where its own header or program is."""
     tool = find_tool(compiler)
-    question = f"-print-file-name=include/{entry.header}"
+    wanted = entry.program or entry.header
+    question = (
+        f"-print-prog-name={wanted}" if entry.program else f"-print-file-name=include/{wanted}"
+    )
     answer = run([tool.path, question], timeout_seconds=PROBE_TIMEOUT_SECONDS).stdout.strip()
     # A compiler that doesn't have it repeats what it was asked for.
     if Path(answer).is_absolute() and Path(answer).is_file():
         return Path(answer)
     number = re.search(r"\d+(?=\.\d)", tool.version)
     package = entry.debian.format(version=number[0] if number else "")
-    what = f"{entry.header} of {compiler}"
+    what = f"{wanted} of {compiler}"
     raise _lacks(what, entry, package)
 
 

@@ -94,6 +94,16 @@ def test_openmp_is_the_compilers_own(place):
     assert libraries.find_library("openmp", "clang-19") == header
 
 
+def test_the_linker_is_the_compilers_own(place):
+    linker = place / "ld.lld"
+    answer = f'[ "$1" = -print-prog-name=ld.lld ] && echo {linker} && exit'
+    script(place / "clang-19", f"{answer}\necho Debian clang version 19.1.7")
+    with pytest.raises(EnvironmentLacks, match=r"ld\.lld of clang-19.*install lld-19"):
+        libraries.find_library("lld", "clang-19")
+    linker.write_text("")
+    assert libraries.find_library("lld", "clang-19") == linker
+
+
 def test_a_missing_compiler_is_what_is_missing(place):
     with pytest.raises(EnvironmentLacks, match="apt-get install clang-20"):
         libraries.find_library("openmp", "clang-20")
@@ -103,4 +113,4 @@ def test_every_library_says_what_it_is_for():
     for entry in libraries.library_table().values():
         assert entry.purpose
         assert entry.debian
-        assert entry.file or entry.header
+        assert entry.file or entry.header or entry.program
