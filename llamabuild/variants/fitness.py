@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from llamabuild.errors import EnvironmentLacks
 from llamabuild.machine.libraries import find_library, library_table
-from llamabuild.machine.tools import find_tool, locate_tool
+from llamabuild.machine.tools import locate_tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 INSTALL = "apt-get install "
 CMAKE_OFF = frozenset({"OFF", "0", "NO", "FALSE", "N"})
-COMPILERS = ("cc", "c++")
-"""What CMake takes where a variant names no compiler."""
 
 
 def unsupported_reason(variant: Variant, cpu: Cpu) -> str:
@@ -39,42 +37,32 @@ def unsupported_reason(variant: Variant, cpu: Cpu) -> str:
 
 
 def _missing(variant: Variant) -> Iterator[tuple[str, str]]:
-    """Yield each tool and library that is not there, with what to do about it."""
-    lacks_compiler = False
-    named = (variant.toolchain.c, variant.toolchain.cxx)
-    for compiler in (name or usual for name, usual in zip(named, COMPILERS, strict=True)):
-        for lack in _lack_of_tool(compiler):
-            lacks_compiler = True
-            yield lack
-    tools = (*variant.requires.tools, *(["llvm-bolt"] if variant.optimize.bolt else []))
-    for tool in tools:
+    """Yield each tool and library that is not there, with what to do about it.
+
+    The usual compilers, without which nothing at all can be built, are ``doctor``'s to name.
+    """
+    named = [name for name in (variant.toolchain.c, variant.toolchain.cxx) if name]
+    absent = dict(lack for compiler in named for lack in _lack_of_tool(compiler))
+    yield from absent.items()
+    bolt = ["llvm-bolt"] if variant.optimize.bolt else []
+    for tool in (*variant.requires.tools, *bolt):
         yield from _lack_of_tool(tool)
-    libraries = (*variant.requires.libraries, variant.allocator.name)
-    for library in libraries:
-        if library in library_table() or library in variant.requires.libraries:
-            yield from _lack_of_library(library)
-    if not lacks_compiler:
+    allocator = [variant.allocator.name] if variant.allocator.name in library_table() else []
+    for library in (*variant.requires.libraries, *allocator):
+        yield from _lack_of_library(library)
+    if not absent and "clang" in Path(variant.toolchain.c).name:
         yield from _lack_of_companions(variant)
 
 
 def _lack_of_companions(variant: Variant) -> Iterator[tuple[str, str]]:
-    """What a compiler of the clang family leaves to other packages."""
-    compiler = variant.toolchain.c or COMPILERS[0]
-    if not _is_clang(compiler):
-        return
+    """What clang leaves to other packages; without omp.h ggml would silently do without OpenMP."""
     wanted = {
         "openmp": variant.cmake.get("GGML_OPENMP", "ON").upper() not in CMAKE_OFF,
         "lld": bool(variant.optimize.lto),
         "profdata": variant.optimize.pgo,
     }
     for library in (library for library, needed in wanted.items() if needed):
-        yield from _lack_of_library(library, compiler)
-
-
-def _is_clang(compiler: str) -> bool:
-    """Tell by the name; ``cc`` and ``c++`` have to be asked."""
-    name = Path(compiler).name
-    return "clang" in (find_tool(compiler).version if name in COMPILERS else name)
+        yield from _lack_of_library(library, variant.toolchain.c)
 
 
 def _lack_of_tool(name: str) -> Iterator[tuple[str, str]]:
