@@ -41,6 +41,8 @@ class Part:
     kind: str
     links: tuple[Link, ...]
     """Its files, the lowest first; for a further part only those that it adds."""
+    stands_on: tuple[Link, ...] = ()
+    """The rest of its files, the lowest first."""
 
     @property
     def name(self) -> str:
@@ -76,6 +78,10 @@ def compose(name: str, files: Files, default_source: str) -> Variant:
         # A file that two parts share counts once: its flags are not there twice.
         fresh = [link for link in part.links if link not in done]
         added = with_version(merged(bare, fresh), part.named)
+        # A list of expectations replaces the parent's and so repeats what still holds of it.
+        repeated = merged(bare, part.stands_on).expect
+        expect = tuple(each for each in added.expect if each not in repeated)
+        added = msgspec.structs.replace(added, expect=expect)
         variant, done = _sum(variant, added), [*done, *fresh]
     several = len(parts) > 1
     return msgspec.structs.replace(
@@ -101,13 +107,17 @@ def _parts(name: str, named: Sequence[Named], files: Files) -> list[Part]:
     for each in further:
         kind, chain = kind_of(each.file, files), chain_of(each.file, files)
         if kind == "simd" and ground:
-            message = f"'{ground}' and '{each.written}' both say which instructions to use"
+            by = "" if ground == base.written else f" (by '{ground}')"
+            message = (
+                f"'{base.written}'{by} and '{each.written}' both say which instructions to use"
+            )
             raise CannotCombine(message, "name one of them, and name it first")
         ground = each.written if kind == "simd" else ground
         if kind == "trees":
             message = f"'{each.written}' is another source tree"
             raise CannotCombine(message, f"name it first: '{each.written}+...'")
-        parts.append(Part(each, kind, _added(chain, kind, files)[::-1]))
+        own = _added(chain, kind, files)
+        parts.append(Part(each, kind, own[::-1], chain[len(own) :][::-1]))
     return parts
 
 
