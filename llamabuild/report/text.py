@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -14,8 +15,15 @@ from llamabuild.report import numbers
 from llamabuild.report.document import FAILED, NOT_INSPECTED
 from llamabuild.report.palette import VERDICT_MARK
 from llamabuild.report.portable import clean
+from llamabuild.report.proof_lines import (
+    allocation_lines,
+    cost_line,
+    execution_lines,
+    profile_lines,
+)
+from llamabuild.report.ranking import ranked
 from llamabuild.report.rows import run_row
-from llamabuild.types.comparison import BASELINE, EQUIVALENT, FASTER, SLOWER
+from llamabuild.types.comparison import BASELINE, EQUIVALENT, FASTER, NO_DIFFERENCE, SLOWER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +32,14 @@ if TYPE_CHECKING:
     from llamabuild.types.kernels import KernelRun
     from llamabuild.types.run import Run
 
-PLAIN_WIDTH = 120
+PLAIN_WIDTH = 100
+NAME_WIDTH = 24
 LISTING_WIDTH = 200
+NOT_MEASURED = "not measured"
+"""Topic of findings that the terminal shows as lines of their own."""
+LEGEND = "  ".join(
+    f"{VERDICT_MARK[verdict]} {verdict}" for verdict in (FASTER, SLOWER, EQUIVALENT, NO_DIFFERENCE)
+)
 _STYLES = {FASTER: "blue", SLOWER: "red", EQUIVALENT: "cyan", BASELINE: "bold"}
 
 
@@ -74,6 +88,11 @@ def print_text(document: Document, console: Console) -> None:
     console.print(Text(document.answer.replace("`", "")), soft_wrap=False)
     console.print()
     console.print(results_table(document))
+    console.print(Text(LEGEND, style="dim"))
+    console.print()
+    for finding in document.findings:
+        if finding.topic != NOT_MEASURED:
+            _print_item(finding.text.replace("`", ""), console)
     for variant in document.variants:
         if variant.reason:
             line = Text(f"{variant.name}: ", style="bold")
@@ -86,34 +105,52 @@ def print_text(document: Document, console: Console) -> None:
 
 
 def results_table(document: Document) -> Table:
-    """Return one row a variant."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    """Return one row a variant, the fastest first; a name too long for its column is broken."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("build", no_wrap=True)
-    table.add_column("status")
     table.add_column("SIMD", no_wrap=True)
-    table.add_column("vector", justify="right", no_wrap=True)
     for workload in document.run.workloads:
         table.add_column(Text(f"{workload.name}\n{workload.unit}"), justify="right", no_wrap=True)
         table.add_column(Text(f"{workload.name}\nvs {document.baseline}"))
-    for variant in document.variants:
+    for variant in ranked(document.variants):
         table.add_row(*_cells(variant))
     return table
+
+
+def _print_item(text: str, console: Console) -> None:
+    """Print a list item whose further lines stand under its first word."""
+    table = Table.grid(padding=(0, 1))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    table.add_row(Text("·"), Text(text))
+    console.print(table)
 
 
 def _cells(variant: VariantResult) -> list[Text]:
     inspection = variant.inspection
     highest = numbers.MISSING if inspection.verdict == NOT_INSPECTED else inspection.highest
-    share = numbers.percent(inspection.kernels.share, 0) if inspection.kernels else numbers.MISSING
     ready = variant.status == "ready"
     cells = [
-        Text(variant.name, style="bold"),
-        Text("measured" if ready else variant.status, style="" if ready else "yellow"),
+        Text(broken(variant.name), style="bold"),
         Text(highest, style="red" if inspection.verdict == FAILED else ""),
-        Text(share),
     ]
-    for result in variant.workloads:
-        cells += [Text(numbers.throughput(result.median)), _compared(result)]
+    for place, result in enumerate(variant.workloads):
+        missing = Text("" if ready or place else variant.status, style="yellow")
+        compared = _compared(result) if ready else missing
+        cells += [Text(numbers.throughput(result.median)), compared]
     return cells
+
+
+def broken(name: str, width: int = NAME_WIDTH) -> str:
+    """Return a name over several lines, parted at its ``+`` where it has some."""
+    lines = [""]
+    for part in re.split(r"(?=\+)", name):
+        if lines[-1] and len(lines[-1]) + len(part) > width:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(
+        line[start : start + width] for line in lines for start in range(0, len(line) or 1, width)
+    )
 
 
 def _compared(result: WorkloadResult) -> Text:
@@ -124,8 +161,7 @@ def _compared(result: WorkloadResult) -> Text:
     number = numbers.ratio(result.ratio, result.low, result.high)
     span = numbers.interval(result.ratio, result.low, result.high)
     text = Text(f"{mark} {number} ", style=style)
-    text.append(span, style="default")
-    return text.append(f"\n  {result.verdict}")
+    return text.append(span, style="default")
 
 
 def _roofline(document: Document) -> list[str]:
@@ -155,6 +191,12 @@ def _print_footer(document: Document, console: Console) -> None:
         console.print(Text(numbers.sentence(document.limits)))
     for line in _roofline(document):
         console.print(Text(line))
+    for lines in (execution_lines, allocation_lines, profile_lines):
+        for line in lines(document):
+            _print_item(line, console)
+    cost = cost_line(document.cost)
+    if cost:
+        console.print(Text(cost))
     blocks = numbers.count(document.blocks, "block")
     discarded = len(document.discarded)
     console.print(

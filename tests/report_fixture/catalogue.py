@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
-from llamabuild.types.build import Build, Stage
-from llamabuild.types.comparison import ComparisonSet
+from llamabuild.types.build import Stage
 from llamabuild.types.inputs import Source
-from llamabuild.types.inspection import FunctionIsa, Inspection
 from llamabuild.types.machine import Tool
 from llamabuild.types.proof import Prebuilt
-from llamabuild.types.run import NOISE_ARM, Arm, Equivalence, Run, Trial
+from llamabuild.types.run import NOISE_ARM, Arm, Equivalence
 from llamabuild.types.variant import Runtime, Toolchain, Variant
 from tests.report_fixture import small
 from tests.report_fixture.arms import build as small_build
 from tests.report_fixture.base import digest
 from tests.report_fixture.catalogue_proof import allocation, executions, profiles
-from tests.report_fixture.catalogue_rows import DESCRIPTIONS, ROWS, Row
+from tests.report_fixture.catalogue_rows import DESCRIPTIONS, ROWS
 from tests.report_fixture.compared import compare
 from tests.report_fixture.inspections import inspection
 from tests.report_fixture.measured import trials as measured_trials
+
+if TYPE_CHECKING:
+    from llamabuild.types.build import Build
+    from llamabuild.types.comparison import ComparisonSet
+    from llamabuild.types.inspection import FunctionIsa, Inspection
+    from llamabuild.types.run import Run, Trial
+    from tests.report_fixture.catalogue_rows import Row
 
 RUN_ID = "20261122-181500-c47a"
 BASELINE_ARM = "native"

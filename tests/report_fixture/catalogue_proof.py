@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+from typing import TYPE_CHECKING
 
 from llamabuild.types.build import Profile, Stage
 from llamabuild.types.proof import Allocation, Execution, FunctionShare
 from tests.report_fixture.base import digest
-from tests.report_fixture.catalogue_rows import Row
+
+if TYPE_CHECKING:
+    from tests.report_fixture.catalogue_rows import Row
 
 RESIDENT = 1_420_000_000
 AVX2 = ("avx", "f16c", "fma", "avx2")

@@ -20,8 +20,8 @@ class Row:
     """Name of the row whose build it runs; empty: its own."""
     status: str = "ready"
     reason: str = ""
-    optimize: Optimize = Optimize()
-    allocator: Allocator = Allocator()
+    optimize: Optimize = field(default_factory=Optimize)
+    allocator: Allocator = field(default_factory=Allocator)
     huge: float = 0.0
     """Share of resident memory on huge pages."""
     compiler: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from llamabuild.types.comparison import (
     BASELINE,
@@ -16,9 +16,14 @@ from llamabuild.types.comparison import (
     ComparisonSet,
     Noise,
 )
-from llamabuild.types.run import NOISE_ARM, Trial, Workload
+from llamabuild.types.run import NOISE_ARM
 from tests.report_fixture.base import BASELINE_ARM, BLOCKS, DISCARDED, SPEED, WORKLOADS
 from tests.report_fixture.measured import trials
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from llamabuild.types.run import Trial, Workload
 
 
 def comparison_set() -> ComparisonSet:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import math
 import random
 import statistics
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from llamabuild.types.machine import MachineState
-from llamabuild.types.run import Trial, Workload
+from llamabuild.types.run import Trial
 from tests.report_fixture.base import BASE_SPEED, BLOCKS, DISCARDED, SPEED, WORKLOADS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from llamabuild.types.run import Workload
 
 USUAL_MEMORY = (31_000, 214_000_000)
 MEMORY: dict[str, tuple[int, int]] = {}
