@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from llamabuild.report.document import VariantResult, WorkloadResult
 
+NOT_MEASURED = "not measured"
+"""Topic of findings that give the reasons of builds without results."""
 NULL = {EQUIVALENT, NO_DIFFERENCE}
 FEW = 6
 """So many names fit into a sentence."""
@@ -196,7 +198,7 @@ def _missing(field: Field) -> list[Finding]:
             for variant in variants
         ]
         text = f"{numbers.sentence(status).rstrip('.')}: {'; '.join(parts)}."
-        found.append(Finding("not measured", text, tuple(variant.name for variant in variants)))
+        found.append(Finding(NOT_MEASURED, text, tuple(variant.name for variant in variants)))
     return found
 
 

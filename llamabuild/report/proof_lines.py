@@ -5,15 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llamabuild.report import numbers
-from llamabuild.report.allocators import allocations
+from llamabuild.report.allocators import LEAST_HUGE, allocations
 from llamabuild.report.execution import summary, unsampled
 
 if TYPE_CHECKING:
-    from llamabuild.report.cost_document import Cost
+    from llamabuild.report.cost_document import Cost, CostRow
     from llamabuild.report.document import Document
     from llamabuild.types.build import Profile
 
 FEW = 4
+
+
+def proof_lines(document: Document) -> list[tuple[str, list[str]]]:
+    """Return titles with their lines; without those that have none."""
+    found = [
+        ("What ran", execution_lines(document)),
+        ("Memory", allocation_lines(document)),
+        ("Profiles", profile_lines(document)),
+        ("Build cost", cost_lines(document.cost)),
+    ]
+    return [(title, lines) for title, lines in found if lines]
 
 
 def execution_lines(document: Document) -> list[str]:
@@ -39,11 +50,10 @@ def allocation_lines(document: Document) -> list[str]:
     lines = []
     for row in shown:
         found = row.allocation
-        promise = "" if found.expected else " (nothing promised)"
-        verdict = f"malloc is {found.library}{promise}" if found.passed else found.reason
-        parts = [verdict]
+        parts = [f"malloc of {found.library}" if found.passed else found.reason]
         if row.huge_share is not None:
-            parts.append(f"{numbers.part(row.huge_share)} of its memory on huge pages")
+            share = numbers.part(row.huge_share) if row.huge_share >= LEAST_HUGE else "nothing"
+            parts.append(f"{share} on huge pages")
         if row.minor_faults is not None:
             parts.append(f"{row.minor_faults:,.0f} page faults a trial of {row.workload}")
         lines.append(f"{row.variant}: {', '.join(parts)}")
@@ -53,13 +63,12 @@ def allocation_lines(document: Document) -> list[str]:
 
 
 def profile_lines(document: Document) -> list[str]:
-    """Return the profile that went into each build."""
-    return [
-        f"{variant.name}: {profile_words(profile)}"
-        for variant in document.variants
-        if variant.build is not None
-        for profile in variant.build.profiles
-    ]
+    """Return each profile with the builds that it went into."""
+    users: dict[str, list[str]] = {}
+    for variant in document.variants:
+        for profile in variant.build.profiles if variant.build else ():
+            users.setdefault(profile_words(profile), []).append(variant.name)
+    return [f"{words} (in {some(names)})" for words, names in users.items()]
 
 
 def profile_words(profile: Profile) -> str:
@@ -70,10 +79,10 @@ def profile_words(profile: Profile) -> str:
     )
 
 
-def cost_line(cost: Cost) -> str:
-    """Return the sum of the builds' costs; empty without builds."""
+def cost_lines(cost: Cost) -> list[str]:
+    """Return the sum of the builds' costs, and which builds cost nothing."""
     if not cost.builds:
-        return ""
+        return []
     text = (
         f"{numbers.count(cost.builds, 'build')}: {numbers.seconds(cost.seconds)}, "
         f"{numbers.seconds(cost.cpu_seconds)} of CPU time"
@@ -81,7 +90,19 @@ def cost_line(cost: Cost) -> str:
     if cost.multiple is not None:
         full = numbers.seconds(cost.full_build_seconds)
         text += f"; {cost.multiple:.1f} times the first full build ({cost.full_build}, {full})"
-    return text
+    free = [row.variant for row in cost.rows if row.shares]
+    return [text, f"nothing to build for {some(free)}: they run a build of another"][
+        : 1 + bool(free)
+    ]
+
+
+def cost_state(row: CostRow) -> str:
+    """Return where a build came from, in words."""
+    if row.why_none:
+        return row.why_none
+    if row.shares:
+        return f"shares the build of {row.shares}: nothing to build"
+    return "was there already" if row.cached else "built"
 
 
 def some(names: tuple[str, ...] | list[str], limit: int = FEW) -> str:

@@ -13,14 +13,10 @@ from rich.text import Text
 
 from llamabuild.report import numbers
 from llamabuild.report.document import FAILED, NOT_INSPECTED
+from llamabuild.report.findings import NOT_MEASURED
 from llamabuild.report.palette import VERDICT_MARK
 from llamabuild.report.portable import clean
-from llamabuild.report.proof_lines import (
-    allocation_lines,
-    cost_line,
-    execution_lines,
-    profile_lines,
-)
+from llamabuild.report.proof_lines import proof_lines
 from llamabuild.report.ranking import ranked
 from llamabuild.report.rows import run_row
 from llamabuild.types.comparison import BASELINE, EQUIVALENT, FASTER, NO_DIFFERENCE, SLOWER
@@ -33,10 +29,8 @@ if TYPE_CHECKING:
     from llamabuild.types.run import Run
 
 PLAIN_WIDTH = 100
-NAME_WIDTH = 24
+NAME_WIDTH = 22
 LISTING_WIDTH = 200
-NOT_MEASURED = "not measured"
-"""Topic of findings that the terminal shows as lines of their own."""
 LEGEND = "  ".join(
     f"{VERDICT_MARK[verdict]} {verdict}" for verdict in (FASTER, SLOWER, EQUIVALENT, NO_DIFFERENCE)
 )
@@ -88,7 +82,8 @@ def print_text(document: Document, console: Console) -> None:
     console.print(Text(document.answer.replace("`", "")), soft_wrap=False)
     console.print()
     console.print(results_table(document))
-    console.print(Text(LEGEND, style="dim"))
+    units = numbers.listing(list(dict.fromkeys(work.unit for work in document.run.workloads)))
+    console.print(Text(f"{units}, ratio [interval]: {LEGEND}", style="dim"))
     console.print()
     for finding in document.findings:
         if finding.topic != NOT_MEASURED:
@@ -110,8 +105,8 @@ def results_table(document: Document) -> Table:
     table.add_column("build", no_wrap=True)
     table.add_column("SIMD", no_wrap=True)
     for workload in document.run.workloads:
-        table.add_column(Text(f"{workload.name}\n{workload.unit}"), justify="right", no_wrap=True)
-        table.add_column(Text(f"{workload.name}\nvs {document.baseline}"))
+        table.add_column(Text(workload.name), justify="right", no_wrap=True)
+        table.add_column(Text(f"vs {document.baseline}"))
     for variant in ranked(document.variants):
         table.add_row(*_cells(variant))
     return table
@@ -183,6 +178,7 @@ def _roofline(document: Document) -> list[str]:
 
 def _print_footer(document: Document, console: Console) -> None:
     run = document.run
+    console.print()
     for item in document.noise:
         state = "" if item.usable else " (not usable as a gate)"
         line = f"noise floor of {item.workload}: {numbers.percent(item.floor)}{state}"
@@ -191,12 +187,10 @@ def _print_footer(document: Document, console: Console) -> None:
         console.print(Text(numbers.sentence(document.limits)))
     for line in _roofline(document):
         console.print(Text(line))
-    for lines in (execution_lines, allocation_lines, profile_lines):
-        for line in lines(document):
+    for title, lines in proof_lines(document):
+        console.print(Text(f"{title}:", style="bold"))
+        for line in lines:
             _print_item(line, console)
-    cost = cost_line(document.cost)
-    if cost:
-        console.print(Text(cost))
     blocks = numbers.count(document.blocks, "block")
     discarded = len(document.discarded)
     console.print(
