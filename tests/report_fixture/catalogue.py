@@ -119,7 +119,7 @@ def _variant(row: Row) -> Variant:
         cmake={"GGML_NATIVE": "ON"} | row.cmake,
         optimize=row.optimize,
         allocator=row.allocator,
-        runtime=Runtime(environment=row.environment),
+        runtime=Runtime(environment=row.environment, bench=row.bench),
     )
 
 

@@ -29,6 +29,7 @@ class Row:
     parts: tuple[str, ...] = ()
     cmake: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    bench: tuple[str, ...] = ()
 
 
 def _preload(name: str) -> Allocator:
@@ -81,19 +82,23 @@ ROWS = (
     Row("glibc-huge", "allocators", 0.94, 0.99, build="native", huge=0.88,
         environment={"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}),
     Row("no-openmp", "switches", 1.0, 1.036, cmake={"GGML_OPENMP": "OFF"}),
-    Row("no-repack", "switches", 1.27, 0.93, build="native"),
+    Row("no-repack", "switches", 1.27, 0.93, build="native", bench=("--repack", "0")),
     Row("no-llamafile", "switches", 0.974, 1.0, cmake={"GGML_LLAMAFILE": "OFF"}),
     Row("openblas", "switches", 1.12, 1.0, cmake={"GGML_BLAS": "ON"}),
     Row("static", "switches", 1.001, 1.002, cmake={"BUILD_SHARED_LIBS": "OFF"}),
     Row("dispatch", "switches", 0.99, 0.995,
         cmake={"GGML_BACKEND_DL": "ON", "GGML_CPU_ALL_VARIANTS": "ON"}),
     Row("ik", "trees", 1.03, 0.97, source="pypi:ik-llama-cpp-python==0.1.5"),
-    Row("ik-rtr", "trees", 0.99, 1.2, build="ik", source="pypi:ik-llama-cpp-python==0.1.5"),
+    Row("ik-rtr", "trees", 0.99, 1.2, build="ik", bench=("-rtr", "1"),
+        source="pypi:ik-llama-cpp-python==0.1.5"),
     Row("native@0.3.30", "trees", 0.96, 0.98, source="pypi:llama-cpp-python==0.3.30"),
     Row("prebuilt:llama-bench", "prebuilt", 0.023, 0.135, isa="generic"),
     Row("native+clang-19+pgo+mimalloc", "composed", 1.091, 1.031, build="clang-19+pgo",
         compiler="clang-19", optimize=Optimize(pgo=True), allocator=_preload("mimalloc"),
         huge=0.03, parts=("native", "clang-19", "pgo", "mimalloc")),
+    Row("no-repack+hugealloc", "composed", 1.272, 0.985, build="native",
+        allocator=_preload("hugealloc"), huge=0.93, parts=("no-repack", "hugealloc"),
+        bench=("--repack", "0")),
     Row("my-variant", "", status="bad variant",
         reason="my-variant.toml: cmake.LLAMA_AVX2: no such CMake variable; did you mean "
         "'GGML_AVX2'"),
