@@ -77,15 +77,15 @@ def _of_many(field: Field, number: int) -> str:
     for place, words in enumerate(field.workloads.values()):
         leader = field.leader(place)
         if leader is not None:
-            part = f"{words} with {told(leader.workloads[place])}"
+            part = f"{words}, {told(leader.workloads[place])}"
             leads.setdefault(leader.name, []).append(part)
     if not leads:
         others = numbers.count(number, "other build")
         return f"On this machine none of {others} was shown to be faster than `{field.baseline}`."
-    parts = [f"`{name}` leads at {numbers.listing(where)}" for name, where in leads.items()]
+    parts = [f"`{name}` at {numbers.listing(where)}" for name, where in leads.items()]
     return (
-        f"Of {number + 1} builds on this machine, {numbers.listing(parts)} of the speed of "
-        f"`{field.baseline}`."
+        f"The fastest of {number + 1} builds on this machine: {numbers.listing(parts)} of the "
+        f"speed of `{field.baseline}`."
     )
 
 

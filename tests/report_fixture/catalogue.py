@@ -8,10 +8,11 @@ import msgspec
 
 from llamabuild.types.build import Stage
 from llamabuild.types.inputs import Source
+from llamabuild.types.inspection import ExpectationResult
 from llamabuild.types.machine import Tool
 from llamabuild.types.proof import Prebuilt
 from llamabuild.types.run import NOISE_ARM, Arm, Equivalence
-from llamabuild.types.variant import Runtime, Toolchain, Variant
+from llamabuild.types.variant import Expectation, Runtime, Toolchain, Variant
 from tests.report_fixture import small
 from tests.report_fixture.arms import build as small_build
 from tests.report_fixture.base import digest
@@ -95,6 +96,7 @@ def arm(row: Row) -> Arm:
         build=None if prebuilt else _build(row),
         build_cached=row.name in {"avx2", "avx512"} or bool(row.build),
         inspections=(_inspection(row.isa),),
+        expectations=(_expectation(row.isa),),
         equivalence=_equivalence(row),
         prebuilt=Prebuilt(
             path="/home/someone/bin/llama-bench",
@@ -175,6 +177,17 @@ def _inspection(isa: str) -> Inspection:
         return msgspec.structs.replace(function, name=name)
 
     return msgspec.structs.replace(found, functions=tuple(map(renamed, found.functions)))
+
+
+def _expectation(isa: str) -> ExpectationResult:
+    newest = list(inspection(isa).groups)[-1]
+    return ExpectationResult(
+        expectation=Expectation(binary="libggml-cpu*", require=(newest,)),
+        passed=True,
+        missing=(),
+        present={},
+        reason="",
+    )
 
 
 def _equivalence(row: Row) -> Equivalence:

@@ -42,8 +42,8 @@ WAITING, REST = "waiting for other threads", "all other functions"
 class _Panel:
     workload: str
     rows: list[tuple[str, ExecutionInfo]]
-    functions: list[str]
-    """Those with a colour of their own, the largest sum of shares first."""
+    roles: dict[str, str]
+    """Colour of each function that has one, the largest sum of shares first."""
 
     @property
     def height(self) -> float:
@@ -51,7 +51,7 @@ class _Panel:
 
     @property
     def legend_rows(self) -> int:
-        return -(-(len(self.functions) + 2) // LEGEND_COLUMNS)
+        return -(-(len(self.roles) + 2) // LEGEND_COLUMNS)
 
 
 def draw_execution(material: Material) -> Figure | None:
@@ -82,7 +82,8 @@ def draw_execution(material: Material) -> Figure | None:
 
 
 def _panels(document: Document) -> list[_Panel]:
-    panels = []
+    panels: list[_Panel] = []
+    known: dict[str, str] = {}
     for workload in document.run.workloads:
         rows = [
             (variant.name, execution)
@@ -97,8 +98,22 @@ def _panels(document: Document) -> list[_Panel]:
                     totals[function.name] = totals.get(function.name, 0.0) + function.share
         functions = sorted(totals, key=lambda name: (-totals[name], name))[:SERIES]
         if rows:
-            panels.append(_Panel(workload.name, rows, functions))
+            roles = _roles(functions, known)
+            known |= roles
+            panels.append(_Panel(workload.name, rows, roles))
     return panels
+
+
+def _roles(functions: list[str], known: dict[str, str]) -> dict[str, str]:
+    """Give each function a colour: the one that it had in a panel above, or a free one."""
+    kept: dict[str, str] = {}
+    for name in functions:
+        if name in known and known[name] not in kept.values():
+            kept[name] = known[name]
+    free = [role for n in range(SERIES) if (role := f"series{n}") not in kept.values()]
+    # Colours that no panel has used come first, so that a colour seldom means two functions.
+    free.sort(key=lambda role: role in known.values())
+    return {name: kept[name] if name in kept else free.pop(0) for name in functions}
 
 
 def _draw_panel(axes: Axes, part: _Panel) -> None:
@@ -110,7 +125,7 @@ def _draw_panel(axes: Axes, part: _Panel) -> None:
             if not is_waiting(function):
                 shares[function.name] = shares.get(function.name, 0.0) + function.share
         start = 0.0
-        parts = [(shares.get(name, 0.0), f"series{n}") for n, name in enumerate(part.functions)]
+        parts = [(shares.get(name, 0.0), role) for name, role in part.roles.items()]
         known = sum(share for share, _ in parts) + execution.waiting
         parts += [(max(0.0, 1 - known), "rest"), (execution.waiting, "waiting")]
         for share, role in parts:
@@ -130,7 +145,7 @@ def _draw_panel(axes: Axes, part: _Panel) -> None:
 def _legend(axes: Axes, part: _Panel) -> None:
     from matplotlib.patches import Rectangle  # noqa: PLC0415 - slow to load
 
-    entries = [(short_name(name, 36), f"series{n}") for n, name in enumerate(part.functions)]
+    entries = [(short_name(name, 36), role) for name, role in part.roles.items()]
     entries += [(WAITING, "waiting"), (REST, "rest")]
     axes.set_xlim(0, LEGEND_COLUMNS)
     axes.set_ylim(part.legend_rows, 0)

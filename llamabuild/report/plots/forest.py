@@ -18,7 +18,6 @@ from llamabuild.report.plots.figure import (
     new_figure,
     panel,
 )
-from llamabuild.report.ranking import ranked
 from llamabuild.types.comparison import BASELINE, EQUIVALENT, FASTER, NO_DIFFERENCE, SLOWER
 
 if TYPE_CHECKING:
@@ -44,9 +43,10 @@ def draw_forest(material: Material) -> Figure | None:
     for place, workload in enumerate(document.run.workloads):
         rows = [
             (variant.name, variant.workloads[place])
-            for variant in ranked(document.variants)
+            for variant in document.variants
             if variant.workloads[place].ratio
         ]
+        rows.sort(key=lambda row: -(row[1].ratio or 0.0))
         thresholds = [item.threshold for item in document.noise if item.workload == workload.name]
         threshold = max([document.run.schedule.threshold, *thresholds])
         if any(result.verdict != BASELINE for _, result in rows):

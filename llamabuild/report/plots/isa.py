@@ -60,12 +60,7 @@ def _merged(
     groups: dict[tuple[object, ...], list[VariantResult]] = {}
     for variant in variants:
         functions = _functions(variant)
-        look = tuple(
-            (function.highest, level(function.vector / max(1, function.instructions)))
-            if (function := functions.get(name)) is not None
-            else None
-            for name in names
-        )
+        look = tuple(_look(functions.get(name)) for name in names)
         groups.setdefault(look, []).append(variant)
     found = []
     for group in groups.values():
@@ -73,6 +68,13 @@ def _merged(
         more = f" +{len(group) - 1}" if len(group) > 1 else ""
         found.append((f"{fitting(first.name, 26)}{more}", _functions(first)))
     return found
+
+
+def _look(function: FunctionInfo | None) -> tuple[str, int] | None:
+    """Return text and colour of a cell."""
+    if function is None or not function.instructions:
+        return None
+    return function.highest, level(function.vector / function.instructions)
 
 
 def _functions(variant: VariantResult) -> dict[str, FunctionInfo]:
