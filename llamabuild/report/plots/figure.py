@@ -23,7 +23,7 @@ SMALL, NORMAL = 8.0, 9.0
 EDGE = 4.0
 """Points between the figure's left edge and the first letter."""
 LEAST_CHARACTERS, MOST_CHARACTERS = 20, 34
-INCHES_PER_CHARACTER, NAME_GAP = 0.073, 0.06
+INCHES_PER_CHARACTER, NAME_GAP = 0.08, 0.06
 """Of the mean letter of a name at normal size."""
 Coords = tuple[str, str]
 BESIDE = ("axes fraction", "data")

@@ -81,8 +81,9 @@ def _draw_panel(axes: Axes, threshold: float, rows: list[Row]) -> None:
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.axvspan(1 / (1 + threshold), 1 + threshold, color=light("band"), linewidth=0, zorder=0)
     axes.axvline(1, color=light("muted"), linewidth=0.8, zorder=1)
+    places = range(len(rows))
+    axes.hlines(places, low, high, color=light("line"), linewidth=0.5, zorder=0)
     for place, (_, result) in enumerate(rows):
-        axes.axhline(place, color=light("line"), linewidth=0.5, zorder=0)
         _draw_row(axes, place, result, (low, high))
         _label_row(axes, place, result)
     ticks = _ticks(low, high)
