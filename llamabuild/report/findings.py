@@ -61,10 +61,13 @@ class Field:
 def findings(field: Field) -> tuple[Finding, ...]:
     """Return the findings in the order in which a reader needs them."""
     found: list[Finding | None] = []
-    if len(field.measured) >= MANY:
+    many = len(field.measured) >= MANY
+    if many:
         found += [_fastest(field, place) for place in range(len(field.workloads))]
-        found += [_overall(field), _slower(field)]
+        found.append(_overall(field))
     found += [_simpler(field), _unclear(field), _equivalent(field)]
+    if many:
+        found.append(_slower(field))
     found += [
         Finding("dispatch", variant.dispatch.sentence, (variant.name,))
         for variant in field.variants
