@@ -6,6 +6,8 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from llamabuild.errors import BadInput, did_you_mean
 from llamabuild.machine.cpu import detect_cpu
 from llamabuild.source import resolve_source
@@ -16,12 +18,14 @@ from llamabuild.variants import load_catalogue, promises
 from .plan import make_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from llamabuild.types.build import Build
     from llamabuild.types.variant import Expectation, Variant
 
 KERNEL_LIBRARY = "libggml-cpu*"
+OLDER_KERNEL_LIBRARY = "libggml.so*"
+"""Where older trees and forks of them have their kernels."""
 
 
 def built_variant(
@@ -50,8 +54,24 @@ def built_variant(
         message = f"the variant '{name}' is not built as it now is"
         raise BadInput(message, f"'{command}' builds it")
     expectations = promises(variant.expect, detect_cpu())
-    patterns = tuple({KERNEL_LIBRARY, *(e.binary for e in expectations)})
-    return binaries(build, patterns), expectations
+    return expected_binaries(build, expectations)
+
+
+def expected_binaries(
+    build: Build, expectations: Sequence[Expectation]
+) -> tuple[tuple[Path, ...], tuple[Expectation, ...]]:
+    """Return the library with the kernels and all that is expected to be this or that.
+
+    What a variant expects of ``libggml-cpu*`` holds for the library with the kernels, wherever
+    its tree has them.
+    """
+    found = binaries(build, (KERNEL_LIBRARY,))
+    kernels = KERNEL_LIBRARY if found else OLDER_KERNEL_LIBRARY
+    expected = tuple(
+        msgspec.structs.replace(e, binary=kernels) if e.binary == KERNEL_LIBRARY else e
+        for e in expectations
+    )
+    return binaries(build, tuple({kernels, *(e.binary for e in expected)})), expected
 
 
 def _stored(variant: Variant, on_progress: Callable[[str], None] | None) -> Build | None:

@@ -22,26 +22,34 @@ if TYPE_CHECKING:
 
 @click.command("plan")
 @options.names
-@options.source
+@options.sources
 @options.variants_dir
 @options.as_json
 def plan(
-    *, names: tuple[str, ...], source: str | None, variants_dirs: tuple[Path, ...], as_json: bool
+    *,
+    names: tuple[str, ...],
+    sources: tuple[str, ...],
+    variants_dirs: tuple[Path, ...],
+    as_json: bool,
 ) -> None:
     """Show what would be built, with every command and how long it would take."""
     from llamabuild.pipeline import Request  # noqa: PLC0415
 
     folders = options.folders(variants_dirs)
-    print_plan(Request(names=names, source=source, variants_dirs=folders), as_json=as_json)
+    print_plan(Request(names=names, sources=sources, variants_dirs=folders), as_json=as_json)
 
 
 @click.command("build")
 @options.names
-@options.source
+@options.sources
 @options.variants_dir
 @options.as_json
 def build(
-    *, names: tuple[str, ...], source: str | None, variants_dirs: tuple[Path, ...], as_json: bool
+    *,
+    names: tuple[str, ...],
+    sources: tuple[str, ...],
+    variants_dirs: tuple[Path, ...],
+    as_json: bool,
 ) -> None:
     """Build variants, by default all that this machine can run, and stop there."""
     from llamabuild.pipeline import Request  # noqa: PLC0415
@@ -50,7 +58,7 @@ def build(
     from .live import observer  # noqa: PLC0415
     from .tables import print_table  # noqa: PLC0415
 
-    request = Request(names=names, source=source, variants_dirs=options.folders(variants_dirs))
+    request = Request(names=names, sources=sources, variants_dirs=options.folders(variants_dirs))
     with observer() as watching:
         arms = build_variants(request, watching)
     rows = [_row(arm) for arm in arms]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from llamabuild.build.lookup import KERNEL_LIBRARY, binaries
+from llamabuild.build.lookup import expected_binaries
 from llamabuild.inspect import check_expectations, inspect_file
 from llamabuild.variants import promises
 
@@ -19,10 +19,7 @@ def prove(arm: Arm, cpu: Cpu) -> Arm:
     """Return the arm with its inspections and the verdicts of its expectations."""
     if arm.build is None or arm.variant is None:
         return arm
-    expectations = promises(arm.variant.expect, cpu)
-    patterns = tuple({KERNEL_LIBRARY, *(e.binary for e in expectations)})
-    inspections = tuple(
-        inspection for path in binaries(arm.build, patterns) for inspection in inspect_file(path)
-    )
+    paths, expectations = expected_binaries(arm.build, promises(arm.variant.expect, cpu))
+    inspections = tuple(inspection for path in paths for inspection in inspect_file(path))
     results = tuple(check_expectations(inspections, expectations))
     return msgspec.structs.replace(arm, inspections=inspections, expectations=results)
