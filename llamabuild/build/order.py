@@ -30,7 +30,7 @@ class BuildEstimate(Data, frozen=True, kw_only=True):
 
     plan: Plan
     seconds: float
-    """Expected wall time; 0 when the build is in the store."""
+    """Expected wall time; 0 when the build is in the store, or an earlier plan makes it."""
     compiles: str
     """``nothing``, ``kernels`` (one library) or ``everything``."""
     basis: str
@@ -50,15 +50,20 @@ def ordered_plans(
         groups.setdefault(_shared_part(variant, plan), []).append((variant, plan))
     experience = Experience()
     estimates = []
+    first: dict[str, str] = {}
     for group in groups.values():
         warm = any(load_build(plan.build_id) is not None for _, plan in group)
         for _, plan in group:
             if load_build(plan.build_id) is not None:
                 compiles, expected = NOTHING, Duration(seconds=0.0, basis="in the store")
+            elif plan.build_id in first:
+                basis = f"the build of {first[plan.build_id]}"
+                compiles, expected = NOTHING, Duration(seconds=0.0, basis=basis)
             else:
                 compiles = KERNELS if warm and compiler_cache else EVERYTHING
                 expected = experience.duration(compiles, plan, jobs=jobs)
             warm = True
+            first.setdefault(plan.build_id, plan.variant)
             estimates.append(
                 BuildEstimate(
                     plan=plan, seconds=expected.seconds, compiles=compiles, basis=expected.basis

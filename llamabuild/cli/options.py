@@ -23,7 +23,7 @@ sources = click.option(
     "sources",
     metavar="SPEC",
     multiple=True,
-    help="As for the other commands; several: each variant once for each, the baseline's first.",
+    help="llama.cpp tree (pypi:, git:, path:); several are a version axis, the baseline's first.",
 )
 variants_dir = click.option(
     "--variants-dir",

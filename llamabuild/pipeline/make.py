@@ -49,6 +49,7 @@ class Maker:
         self._jobs = jobs
         self._observer = observer
         self._compiler_cache = shutil.which("ccache") is not None
+        self._failures: dict[str, LlamabuildError] = {}
 
     def plan(self, variant: Variant) -> Plan:
         """Return the plan of one variant.
@@ -82,14 +83,15 @@ class Maker:
         estimates = self.estimates(variants)
         self._observer.planned(estimates)
         to_make = [e for e in estimates if e.seconds > 0]
+        missing = {e.plan.build_id for e in to_make}
         for estimate in estimates:
             arm = by_name[estimate.plan.variant]
             interrupts.check()
+            if estimate.plan.build_id in missing and not build_missing:
+                reason = f"not built; '{self._command(arm)}' builds it"
+                by_name[arm.name] = _with(arm, status="not built", reason=reason)
+                continue
             if estimate in to_make:
-                if not build_missing:
-                    reason = f"not built; '{self._command(arm)}' builds it"
-                    by_name[arm.name] = _with(arm, status="not built", reason=reason)
-                    continue
                 number = to_make.index(estimate) + 1
                 self._observer.build_started(number, len(to_make), estimate)
             by_name[arm.name] = self._make(arm, estimate.plan)
@@ -123,6 +125,8 @@ class Maker:
 
     def _make(self, arm: Arm, plan: Plan) -> Arm:
         assert arm.variant is not None
+        if failure := self._failures.get(plan.build_id):  # of an arm that differs at run time only
+            return _failed(arm, failure)
         try:
             build, cached = execute_plan(
                 plan,
@@ -132,6 +136,7 @@ class Maker:
                 on_wait=lambda: self._observer.note(f"{arm.name}: another process is building it"),
             )
         except (BuildFailed, BadInput, EnvironmentLacks) as error:
+            self._failures[plan.build_id] = error
             return _failed(arm, error)
         return msgspec.structs.replace(arm, build=build, build_cached=cached)
 
