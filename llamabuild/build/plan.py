@@ -14,10 +14,13 @@ from llamabuild.machine.native_flags import native_resolution
 from llamabuild.machine.tools import find_tool
 from llamabuild.types.build import Plan, Step
 
+from .layouts import layout_of
 from .library_flags import compiler_family, library_flags, named_family
 from .switches import HARNESS, switches
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from llamabuild.types.inputs import Source
     from llamabuild.types.variant import Flags, Variant
 
@@ -44,7 +47,8 @@ def make_plan(variant: Variant, source: Source, *, jobs: int, compiler_cache: bo
     )
     here = native_resolution(compilers[0].path)
     native = here if uses_native(variant) else ""
-    variables = cmake_variables(variant)
+    layout = layout_of(source)
+    variables = cmake_variables(variant, layout.variables())
     family = compiler_family(compilers[1])
     library = library_flags(variant, family)
     unity = switches().unity.get(source.archive_sha256)
@@ -61,6 +65,8 @@ def make_plan(variant: Variant, source: Source, *, jobs: int, compiler_cache: bo
         "unity": unity.exclude if unity else None,
         "harness": hashlib.sha256(HARNESS.read_bytes()).hexdigest(),
     }
+    if layout.include:
+        identity["layout"] = layout.identity()
     build_id = hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:ID_LENGTH]
     configure = [
         "{cmake}",
@@ -100,7 +106,7 @@ def make_plan(variant: Variant, source: Source, *, jobs: int, compiler_cache: bo
         compilers=tuple(msgspec.structs.replace(tool, path="") for tool in compilers),
         native_resolution=native,
         outputs=switches().targets,
-        by_hand=reproduction(variant, family),
+        by_hand=reproduction(variant, layout.cmake, family),
     )
 
 
@@ -120,8 +126,8 @@ def uses_native(variant: Variant) -> bool:
     return native or any("=native" in flag for flag in flags)
 
 
-def cmake_variables(variant: Variant) -> dict[str, str]:
-    """Return all cache variables: the common ones, the variant's, and its flags."""
+def cmake_variables(variant: Variant, tree: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return all cache variables: the common ones, the tree's, the variant's, and its flags."""
     flags = {
         "CMAKE_C_FLAGS": variant.flags.c,
         "CMAKE_CXX_FLAGS": variant.flags.cxx,
@@ -129,17 +135,21 @@ def cmake_variables(variant: Variant) -> dict[str, str]:
         "CMAKE_SHARED_LINKER_FLAGS": variant.flags.link,
     }
     joined = {name: " ".join(values) for name, values in flags.items() if values}
-    return {**switches().cmake, **variant.cmake, **joined}
+    return {**switches().cmake, **(tree or {}), **variant.cmake, **joined}
 
 
-def reproduction(variant: Variant, family: str = "") -> tuple[tuple[str, ...], tuple[str, ...]]:
+def reproduction(
+    variant: Variant, tree: Mapping[str, str] | None = None, family: str = ""
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the CMake commands that make the same ggml and libllama without this program.
 
     Args:
         variant: What to build.
+        tree: The variables that its source needs besides.
         family: Of its compiler; by default told from the compiler's name.
     """
-    variables = {n: v for n, v in cmake_variables(variant).items() if n != "GGML_CCACHE"}
+    ours = {"GGML_CCACHE", *(name for name, value in (tree or {}).items() if "{" in value)}
+    variables = {n: v for n, v in cmake_variables(variant, tree).items() if n not in ours}
     library = library_flags(variant, family or named_family(variant))
     # By hand they go to every target; those of the build type come last, so that -O2 wins.
     release = {"CMAKE_C_FLAGS_RELEASE": library.c, "CMAKE_CXX_FLAGS_RELEASE": library.cxx}
