@@ -1,5 +1,7 @@
 """Small runs and trials for tests that need some."""
 
+from llamabuild.pipeline.choose import choose_arms
+from llamabuild.pipeline.request import Request
 from llamabuild.types.inputs import Model, Source
 from llamabuild.types.machine import Cpu, Machine, MachineState
 from llamabuild.types.run import Arm, Run, Schedule, Trial, Workload
@@ -134,3 +136,10 @@ def make_trial(
         output={"n_prompt": 64, "n_gen": 0},
         state=state or make_state(),
     )
+
+
+def chosen(catalogue, cpu, names=(), baseline=None, sources=()):
+    """Return the name of the baseline and the arms of a request."""
+    request = Request(names=names, baseline=baseline, sources=sources)
+    choice = choose_arms(catalogue, cpu, request)
+    return choice.baseline, choice.arms

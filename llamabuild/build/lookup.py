@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from llamabuild.types.variant import Expectation, Variant
 
 KERNEL_LIBRARY = "libggml-cpu*"
-KERNELS_ELSEWHERE = ("libggml*", "llama-bench")
+KERNELS_ELSEWHERE = ("libggml.so*", "llama-bench")
 """Where ggml's kernels are in a tree that has no library of their own, or in a static build."""
 
 

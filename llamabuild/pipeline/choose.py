@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from llamabuild.errors import EnvironmentLacks
 from llamabuild.types.run import Arm
 from llamabuild.variants import unsupported_reason
+from llamabuild.variants.selection import wanted
 
 from .sources import source_labels
 
@@ -19,49 +21,71 @@ if TYPE_CHECKING:
     from llamabuild.types.variant import Variant
     from llamabuild.variants import Catalogue
 
+    from .request import Request
+
 DEFAULT_BASELINES = ("avx2", "sse42", "generic", "armv8")
 """The first that this CPU can run: what portable packages ship for it."""
+NATIVE = "native"
+PORTABLE_KINDS = frozenset({"simd", "own"})
 AT = "@"
 """Between a variant's name and the source of one of its copies."""
 DEFAULT_ORIGIN = "default"
 """What ``origins`` has for the source of a variant that names none."""
 
 
-def choose_arms(
-    catalogue: Catalogue,
-    cpu: Cpu,
-    names: Sequence[str],
-    baseline: str | None,
-    sources: Sequence[str] = (),
-) -> tuple[str, tuple[Arm, ...]]:
-    """Return the baseline's name and an arm for every variant, the baseline among them.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Who takes part."""
 
-    Without names these are all variants of the CPU's architecture; those that cannot run here
-    are arms with the status ``unsupported`` and the reason.
+    baseline: str
+    asked: tuple[Arm, ...]
+    """What the user named, in that order."""
+    arms: tuple[Arm, ...]
+    """The same, and the baseline before them if it was not named."""
 
-    ``sources`` are those that the user named: the first is the catalogue's default already. Each
-    wanted variant that names no source of its own takes part once more with each further one, as
-    ``name@version``.
+
+def choose_arms(catalogue: Catalogue, cpu: Cpu, request: Request) -> Choice:
+    """Choose the baseline, and make an arm of every variant that is asked for.
+
+    Without names and sets these are the SIMD variants of the CPU's architecture; those that
+    cannot run here are arms with the status ``unsupported`` and the reason, and so are the parts
+    of a crossing that do not go together.
+
+    The first of ``request.sources`` is the catalogue's default already. Each wanted variant that
+    names no source of its own takes part once more with each further one, as ``name@version``.
 
     Raises:
         BadInput: A name that is not in the catalogue, or what is not a source.
         EnvironmentLacks: The baseline cannot run on this machine.
     """
+    named = wanted(catalogue, cpu, request.names, request.sets, request.cross)
+    whole = [each.name for each in named if not each.reason]
+    chosen = request.baseline or _default_baseline(catalogue, cpu, whole)
+    if reason := unsupported_reason(catalogue.get(chosen), cpu):
+        message = f"the baseline '{chosen}' cannot run here: {reason}"
+        raise EnvironmentLacks(message, "choose another with --baseline")
+    further = dict(list(source_labels(request.sources).items())[1:])
+    variants = [v for name in whole for v in _of_sources(catalogue.get(name), further)]
+    refused = [
+        Arm(name=each.name, status="unsupported", reason=each.reason)
+        for each in named
+        if each.reason
+    ]
+    asked = (*(_arm(variant, unsupported_reason(variant, cpu)) for variant in variants), *refused)
+    added = () if chosen in whole else (_arm(catalogue.get(chosen), ""),)
+    return Choice(baseline=chosen, asked=asked, arms=(*added, *asked))
+
+
+def _default_baseline(catalogue: Catalogue, cpu: Cpu, names: Sequence[str]) -> str:
+    """What portable packages ship; among levers that are pulled on native, native."""
+    if any(catalogue.get(name).kind not in PORTABLE_KINDS for name in names):
+        return NATIVE
     fitting = (
         name
         for name in DEFAULT_BASELINES
         if name in catalogue.files and not unsupported_reason(catalogue.get(name), cpu)
     )
-    chosen = baseline or next(fitting, "native")
-    if reason := unsupported_reason(catalogue.get(chosen), cpu):
-        message = f"the baseline '{chosen}' cannot run here: {reason}"
-        raise EnvironmentLacks(message, "choose another with --baseline")
-    wanted = list(dict.fromkeys(names)) or _of_this_architecture(catalogue, cpu)
-    further = dict(list(source_labels(sources).items())[1:])
-    variants = [v for name in wanted for v in _of_sources(catalogue.get(name), further)]
-    if chosen not in wanted:
-        variants.insert(0, catalogue.get(chosen))
-    return chosen, tuple(_arm(variant, unsupported_reason(variant, cpu)) for variant in variants)
+    return next(fitting, NATIVE)
 
 
 def _arm(variant: Variant, reason: str) -> Arm:
@@ -81,8 +105,3 @@ def _of_sources(variant: Variant, further: dict[str, str]) -> Iterator[Variant]:
             source=spec,
             origins={**variant.origins, "source": "--source"},
         )
-
-
-def _of_this_architecture(catalogue: Catalogue, cpu: Cpu) -> list[str]:
-    architectures = {name: catalogue.get(name).requires.architecture for name in catalogue.names()}
-    return [name for name, wants in architectures.items() if wants in {"", cpu.architecture}]

@@ -83,9 +83,8 @@ def _begun(request: Request, results: Results, observer: Observer) -> tuple[Run,
     """Resolve all inputs and store the new run, before anything takes long."""
     machine = detect_machine()
     catalogue = load_catalogue(default_source(request), request.variants_dirs)
-    baseline, arms = choose_arms(
-        catalogue, machine.cpu, request.names, request.baseline, request.sources
-    )
+    choice = choose_arms(catalogue, machine.cpu, request)
+    baseline, arms = choice.baseline, choice.arms
     if request.only_baseline:
         arms = tuple(arm for arm in arms if arm.name == baseline)
     threads = request.threads or machine.usable_threads

@@ -21,7 +21,6 @@ from llamabuild.errors import (
 )
 from llamabuild.interrupts import Interrupts, Terminated, graceful_interrupts
 from llamabuild.pipeline.check import check_all
-from llamabuild.pipeline.choose import choose_arms
 from llamabuild.pipeline.make import Maker
 from llamabuild.pipeline.observer import Observer
 from llamabuild.store.builds import files_folder
@@ -29,7 +28,7 @@ from llamabuild.types.build import Build, Plan
 from llamabuild.types.run import Arm
 from llamabuild.types.variant import Expectation, Runtime
 from llamabuild.variants import load_catalogue, promises
-from tests.runs import CPU, SOURCE, make_run
+from tests.runs import CPU, SOURCE, chosen, make_run
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def catalogue():
 
 
 def test_without_names_all_of_this_architecture_take_part(catalogue):
-    baseline, arms = choose_arms(catalogue, CPU, (), None)
+    baseline, arms = chosen(catalogue, CPU, (), None)
     assert baseline == "avx2"
     by_name = {arm.name: arm for arm in arms}
     assert by_name["avx2"].status == by_name["native"].status == "pending"
@@ -48,27 +47,27 @@ def test_without_names_all_of_this_architecture_take_part(catalogue):
 
 
 def test_the_baseline_always_takes_part(catalogue):
-    baseline, arms = choose_arms(catalogue, CPU, ("native",), None)
+    baseline, arms = chosen(catalogue, CPU, ("native",), None)
     assert [arm.name for arm in arms] == ["avx2", "native"]
     assert baseline == "avx2"
 
 
 def test_a_named_variant_of_another_cpu_is_a_row_with_its_reason(catalogue):
-    _, arms = choose_arms(catalogue, CPU, ("sve",), None)
+    _, arms = chosen(catalogue, CPU, ("sve",), None)
     assert [(arm.name, arm.status) for arm in arms][1] == ("sve", "unsupported")
     assert "aarch64" in arms[1].reason
 
 
 def test_the_default_baseline_is_what_the_cpu_can_run(catalogue):
     old = msgspec.structs.replace(CPU, features=("sse42", "ssse3"))
-    assert choose_arms(catalogue, old, (), None)[0] == "sse42"
+    assert chosen(catalogue, old, (), None)[0] == "sse42"
     arm = msgspec.structs.replace(CPU, architecture="aarch64", features=("neon",))
-    assert choose_arms(catalogue, arm, (), None)[0] == "armv8"
+    assert chosen(catalogue, arm, (), None)[0] == "armv8"
 
 
 def test_a_baseline_that_cannot_run_is_refused(catalogue):
     with pytest.raises(EnvironmentLacks, match="'avx512' cannot run here"):
-        choose_arms(catalogue, CPU, (), "avx512")
+        chosen(catalogue, CPU, (), "avx512")
 
 
 def test_promises_depend_on_the_cpu():
@@ -120,7 +119,7 @@ def maker(monkeypatch):
 
 
 def test_one_variant_that_fails_does_not_stop_the_others(catalogue, maker):
-    _, arms = choose_arms(catalogue, CPU, ("generic", "avx2", "native", "avx512"), None)
+    _, arms = chosen(catalogue, CPU, ("generic", "avx2", "native", "avx512"), None)
     made = {arm.name: arm for arm in maker.make_all(arms, Interrupts(), build_missing=True)}
     assert made["generic"].status == "build failed"
     assert made["generic"].reason == "generic: compile failed: error: no"
@@ -140,7 +139,7 @@ def test_a_wrong_variant_file_is_told_from_a_failed_build(catalogue, maker, monk
         return real(subject, *arguments, **options)
 
     monkeypatch.setattr(f"llamabuild.pipeline.make.{where}", refuse)
-    _, arms = choose_arms(catalogue, CPU, ("generic", "avx2", "native"), None)
+    _, arms = chosen(catalogue, CPU, ("generic", "avx2", "native"), None)
     made = {arm.name: arm for arm in maker.make_all(arms, Interrupts(), build_missing=True)}
     assert made["native"].status == "bad variant"
     assert "did you mean" in made["native"].reason
@@ -202,21 +201,21 @@ def test_lesser_modes_are_named_once(catalogue, maker, monkeypatch, there):
     monkeypatch.setattr("llamabuild.pipeline.make.parent_death_prefix", lambda: prefix)
     monkeypatch.setattr("shutil.which", lambda name: name if there else None)
     notes = Notes()
-    _, arms = choose_arms(catalogue, CPU, ("avx2", "native"), None)
+    _, arms = chosen(catalogue, CPU, ("avx2", "native"), None)
     Maker(SOURCE, 2, notes).make_all(arms, Interrupts(), build_missing=True)
     said = [line for line in notes.said if "doctor" in line]
     assert [line.split()[1] for line in said] == ([] if there else ["setpriv", "ccache"])
 
 
 def test_bench_builds_nothing(catalogue, maker):
-    _, arms = choose_arms(catalogue, CPU, ("native",), None)
+    _, arms = chosen(catalogue, CPU, ("native",), None)
     made = maker.make_all(arms, Interrupts(), build_missing=False)
     assert {arm.status for arm in made} == {"not built"}
     assert "llamabuild build native" in made[1].reason
 
 
 def test_a_request_to_stop_is_heard_between_builds(catalogue, maker):
-    _, arms = choose_arms(catalogue, CPU, ("native",), None)
+    _, arms = chosen(catalogue, CPU, ("native",), None)
     interrupts = Interrupts()
     interrupts.requested = True
     with pytest.raises(Interrupted, match="goes on from there"):
@@ -257,7 +256,7 @@ def compared(catalogue, maker, tmp_path):
     log.touch()
 
     def check(*bench):
-        _, arms = choose_arms(catalogue, CPU, ("native",), None)
+        _, arms = chosen(catalogue, CPU, ("native",), None)
         baseline, native = maker.make_all(arms, Interrupts(), build_missing=True)
         for arm in (baseline, native):
             files = files_folder(arm.build.id)

@@ -10,7 +10,6 @@ from llamabuild.build.plan import make_plan, reproduction
 from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks
 from llamabuild.interrupts import Interrupts
 from llamabuild.pipeline.check import check_all
-from llamabuild.pipeline.choose import choose_arms
 from llamabuild.pipeline.make import Maker
 from llamabuild.pipeline.observer import Observer
 from llamabuild.pipeline.sources import Sources, source_labels
@@ -21,7 +20,7 @@ from llamabuild.types.machine import Tool
 from llamabuild.types.run import Arm
 from llamabuild.types.variant import Expectation, Runtime
 from llamabuild.variants import load_catalogue
-from tests.runs import CPU, SOURCE, make_run
+from tests.runs import CPU, SOURCE, chosen, make_run
 
 OLD = "pypi:llama-cpp-python==0.3.30"
 FORK = "pypi:ik-llama-cpp-python==0.1.5"
@@ -54,17 +53,17 @@ def catalogue():
 
 
 def test_each_wanted_variant_takes_part_once_for_each_source(catalogue):
-    baseline, arms = choose_arms(catalogue, CPU, ("native", "ik"), None, (SOURCE.spec, OLD))
-    assert baseline == "avx2"
-    assert [arm.name for arm in arms] == ["avx2", "native", "native@0.3.30", "ik"]
+    baseline, arms = chosen(catalogue, CPU, ("native", "ik"), None, (SOURCE.spec, OLD))
+    assert baseline == "native"
+    assert [arm.name for arm in arms] == ["native", "native@0.3.30", "ik"]
     assert [arm.variant.name for arm in arms] == [arm.name for arm in arms]
-    assert [arm.variant.source for arm in arms] == [SOURCE.spec, SOURCE.spec, OLD, FORK]
-    assert arms[2].variant.cmake == arms[1].variant.cmake
+    assert [arm.variant.source for arm in arms] == [SOURCE.spec, OLD, FORK]
+    assert arms[1].variant.cmake == arms[0].variant.cmake
 
 
 def test_with_one_source_everything_is_as_without(catalogue):
     for sources in ((), (SOURCE.spec,)):
-        _, arms = choose_arms(catalogue, CPU, ("native",), "native", sources)
+        _, arms = chosen(catalogue, CPU, ("native",), "native", sources)
         assert [arm.name for arm in arms] == ["native"]
 
 
@@ -131,7 +130,7 @@ def kitchen(monkeypatch):
 
 def made(catalogue, *, build_missing=True):
     sources = (SOURCE.spec, OLD)
-    _, arms = choose_arms(catalogue, CPU, ("native", "ik", "ik-rtr"), "native", sources)
+    _, arms = chosen(catalogue, CPU, ("native", "ik", "ik-rtr"), "native", sources)
     maker = Maker(SOURCE, 2, Observer())
     ready = maker.make_all(arms, Interrupts(), build_missing=build_missing)
     return {arm.name: arm for arm in ready}
