@@ -13,6 +13,7 @@ from llamabuild.variants import load_catalogue
 from .choose import choose_arms
 from .inputs import check_request, default_source
 from .make import Maker
+from .prebuilt import is_prebuilt_arm
 
 if TYPE_CHECKING:
     from llamabuild.build import BuildEstimate
@@ -27,7 +28,11 @@ def plan_variants(
 ) -> tuple[tuple[BuildEstimate, ...], tuple[Arm, ...]]:
     """Return what would be built, and the arms that cannot run here."""
     maker, arms = _prepared(request, observer)
-    variants = [arm.variant for arm in arms if arm.status == "pending" and arm.variant]
+    variants = [
+        arm.variant
+        for arm in arms
+        if arm.status == "pending" and arm.variant and not is_prebuilt_arm(arm)
+    ]
     left_out = tuple(arm for arm in arms if arm.status != "pending")
     return maker.estimates(variants), left_out
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from llamabuild.errors import BadInput, EnvironmentLacks
 from llamabuild.types.run import Arm
 from llamabuild.variants import unsupported_reason
+from llamabuild.variants.prebuilt import is_prebuilt, with_own_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +37,9 @@ def choose_arms(
         if name in catalogue.files and not unsupported_reason(catalogue.get(name), cpu)
     )
     chosen = baseline or next(fitting, "native")
+    if is_prebuilt(chosen):
+        message = f"'{chosen}' cannot be the baseline, which makes the model and the reference"
+        raise BadInput(message, "name it as a variant instead")
     if reason := unsupported_reason(catalogue.get(chosen), cpu):
         message = f"the baseline '{chosen}' cannot run here: {reason}"
         raise EnvironmentLacks(message, "choose another with --baseline")
@@ -43,16 +47,17 @@ def choose_arms(
     if chosen not in wanted:
         wanted.insert(0, chosen)
     source = catalogue.get(chosen).source
-    if foreign := [name for name in wanted if catalogue.get(name).source != source]:
+    built = [name for name in wanted if not is_prebuilt(name)]
+    if foreign := [name for name in built if catalogue.get(name).source != source]:
         message = f"{', '.join(foreign)}: not built from the baseline's source ({source})"
         raise BadInput(message, "compare variants of one source; --baseline chooses which")
     arms = []
-    for name in wanted:
-        variant = catalogue.get(name)
+    variants = with_own_names([catalogue.get(name) for name in wanted])
+    for variant in {variant.name: variant for variant in variants}.values():
         reason = unsupported_reason(variant, cpu)
         arms.append(
             Arm(
-                name=name,
+                name=variant.name,
                 status="unsupported" if reason else "pending",
                 reason=reason,
                 variant=variant,

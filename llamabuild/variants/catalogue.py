@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from llamabuild.errors import BadInput, did_you_mean
 
 from .file import read_variant_file
+from .prebuilt import is_prebuilt, prebuilt_variant
 from .resolve import Layered, resolve
 
 if TYPE_CHECKING:
@@ -32,8 +33,11 @@ class Catalogue:
         """Return a variant with everything it inherits filled in.
 
         Raises:
-            BadInput: Unknown name, or a broken chain of ``extends``.
+            BadInput: Unknown name, a prebuilt program that is not there, or a broken chain of
+                ``extends``.
         """
+        if is_prebuilt(name):
+            return prebuilt_variant(name)
         if name not in self.files:
             message = f"unknown variant '{name}'"
             remedy = did_you_mean(name, self.files) or f"known: {', '.join(self.files)}"
