@@ -82,9 +82,13 @@ def _imported(arm: Arm, cpu: Cpu, host: Build | None) -> Arm:
             message = f"{arm.name} has changed since the run was begun"
             raise BadInput(message, "begin a new run")  # noqa: TRY301 - one way to a row
     except (BadInput, EnvironmentLacks) as error:
-        status = "bad variant" if isinstance(error, BadInput) else "unsupported"
+        wrong = isinstance(error, BadInput)
         return msgspec.structs.replace(
-            arm, status=status, reason=str(error), inspections=tuple(inspections)
+            arm,
+            status="bad variant" if wrong else "unsupported",
+            reason=str(error),
+            # Of what is no llama-bench nobody wants to know the instructions.
+            inspections=() if wrong else tuple(inspections),
         )
     return msgspec.structs.replace(
         arm,
