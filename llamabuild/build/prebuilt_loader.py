@@ -14,7 +14,8 @@ from typing import NamedTuple
 from llamabuild.errors import BadInput, EnvironmentLacks
 from llamabuild.process import run, tool_path
 
-TRACE = ("LC_ALL=C", "LD_TRACE_LOADED_OBJECTS=1", "LD_WARN=1", "LD_BIND_NOW=1")
+TRACE = ("LC_ALL=C", "LD_TRACE_LOADED_OBJECTS=1")
+SYMBOLS = ("LD_WARN=1", "LD_BIND_NOW=1")
 SEARCH = "LD_LIBRARY_PATH="
 SECONDS = 30.0
 OUTPUT_BYTES = 1 << 20
@@ -37,13 +38,15 @@ class Loaded(NamedTuple):
     """Symbols that no library has."""
 
 
-def loaded(program: Path, interpreter: str, search: str = "") -> Loaded:
+def loaded(program: Path, interpreter: str, search: str = "", *, symbols: bool = False) -> Loaded:
     """Ask where the libraries of a dynamically linked program are, and what is missing.
 
     Args:
         program: An ELF program for this machine's architecture.
         interpreter: The loader that its headers name.
         search: As ``LD_LIBRARY_PATH``.
+        symbols: Look up all symbols, too, for a program that finds all its libraries; the loader
+            of a program that does not may crash over it.
 
     Raises:
         EnvironmentLacks: The loader is not here.
@@ -56,9 +59,10 @@ def loaded(program: Path, interpreter: str, search: str = "") -> Loaded:
     if not GLIBC_LOADER.fullmatch(name):
         message = f"'{program.name}' names '{name}' as its loader"
         raise BadInput(message, "only programs of glibc's loader can be taken")
+    variables = (*TRACE, SEARCH + search, *(SYMBOLS if symbols else ()))
     # By env, as these variables are for the loader alone and not for what starts it.
     finished = run(
-        [tool_path("env", "install coreutils"), *TRACE, SEARCH + search, interpreter, program],
+        [tool_path("env", "install coreutils"), *variables, interpreter, program],
         closed=True,
         timeout_seconds=SECONDS,
         output_limit=OUTPUT_BYTES,

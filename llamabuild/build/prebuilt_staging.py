@@ -126,6 +126,8 @@ def stage_host_program(host: Path, name: str, folder: Path, architecture: str) -
         if place.parent == host and not core:
             copy(place, folder / library)
     answer = loaded(folder / name, header.interpreter, ORIGIN)
+    if not answer.absent:
+        answer = loaded(folder / name, header.interpreter, ORIGIN, symbols=True)
     strangers = [
         library
         for library in needed
