@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from llamabuild.report import numbers
+from llamabuild.types.comparison import BASELINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -52,7 +53,7 @@ def left_on_the_table(
         faster = [_times(theirs, mine) for theirs, mine in pairs if _apart(theirs, mine)]
         if faster:
             clauses.append(f"the best variant here, `{best.name}`, is {numbers.listing(faster)}")
-        elif any(w.low is None for w in own.workloads):
+        elif any(None in _bounds(load) for pair in pairs for load in pair):
             seen = [_times(theirs, mine) for theirs, mine in pairs if _ahead(theirs, mine)]
             if seen:
                 hint = "too few blocks to prove it"
@@ -73,7 +74,13 @@ def _times(best: WorkloadResult, own: WorkloadResult) -> str:
 
 
 def _apart(best: WorkloadResult, own: WorkloadResult) -> bool:
-    return best.low is not None and own.high is not None and best.low > own.high
+    low, high = _bounds(best)[0], _bounds(own)[1]
+    return low is not None and high is not None and low > high
+
+
+def _bounds(result: WorkloadResult) -> tuple[float | None, float | None]:
+    """The baseline is 1 by definition, without an interval."""
+    return (1.0, 1.0) if result.verdict == BASELINE else (result.low, result.high)
 
 
 def _ahead(best: WorkloadResult, own: WorkloadResult) -> bool:
