@@ -7,9 +7,11 @@ from llamabuild.build.prebuilt import Imported
 from llamabuild.errors import BadInput, EnvironmentLacks
 from llamabuild.interrupts import Interrupts
 from llamabuild.pipeline import prebuilt
+from llamabuild.pipeline.builds import build_variants
 from llamabuild.pipeline.check import check_all
 from llamabuild.pipeline.make import Maker
 from llamabuild.pipeline.observer import Observer
+from llamabuild.pipeline.request import Request
 from llamabuild.types.proof import Prebuilt
 from llamabuild.types.run import Arm, Equivalence
 from llamabuild.variants.prebuilt import prebuilt_variant
@@ -95,6 +97,11 @@ def test_nothing_is_built_for_it(arm, monkeypatch):
     monkeypatch.setattr("llamabuild.pipeline.make.make_plan", lambda *_, **__: pytest.fail("plan"))
     maker = Maker(SOURCE, 2, Observer())
     assert maker.make_all([arm], Interrupts(), build_missing=True) == (arm,)
+
+
+def test_it_cannot_be_built_alone():
+    with pytest.raises(BadInput, match="nothing to build for 'prebuilt:/x'"):
+        build_variants(Request(names=("native", "prebuilt:/x")), Observer())
 
 
 def test_without_a_perplexity_it_is_measured_and_says_so(arm, build):
