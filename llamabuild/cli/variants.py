@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks, GateFailed, Inconclusive
+from llamabuild.variants.prebuilt import is_prebuilt
 
 from . import options
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from llamabuild.pipeline import Request
     from llamabuild.report.document import Document
-    from llamabuild.types.run import Run
+    from llamabuild.types.run import Arm, Run
 
 WITH_RESUME = frozenset({"resume", "output", "as_json"})
 """Options that concern the report; everything else belongs to the run, which is begun already."""
@@ -104,14 +105,9 @@ def _run(request: Request, output: Path, *, as_json: bool) -> None:
 
 def _exit(run: Run, document: Document, asked: tuple[str, ...]) -> None:
     """The exit code of a finished run: what a script must know, worst first."""
-    from llamabuild.pipeline.choose import AT  # noqa: PLC0415
-
     if any(arm.status == "build failed" for arm in run.arms):
         raise click.exceptions.Exit(BuildFailed.exit_code)
-    absent = [
-        arm.name for arm in run.arms if arm.name.partition(AT)[0] in asked and arm.status in ABSENT
-    ]
-    if absent:
+    if absent := [a.name for a in run.arms if _asked_for(a, asked) and a.status in ABSENT]:
         message = f"{', '.join(absent)}: not measured"
         raise EnvironmentLacks(message, "the table says what each lacks here")
     broken = any(not e.passed for arm in run.arms for e in arm.expectations)
@@ -124,3 +120,12 @@ def _exit(run: Run, document: Document, asked: tuple[str, ...]) -> None:
     if noisy:
         message = f"the copy of the baseline differs from the baseline on {', '.join(noisy)}"
         raise Inconclusive(message, "the machine was too noisy to trust this run; run it again")
+
+
+def _asked_for(arm: Arm, asked: tuple[str, ...]) -> bool:
+    """Prebuilt programs take part only when someone names them, by a path that is not the name."""
+    from llamabuild.pipeline.choose import AT  # noqa: PLC0415
+
+    return arm.name.partition(AT)[0] in asked or (
+        arm.variant is not None and is_prebuilt(arm.variant.source)
+    )

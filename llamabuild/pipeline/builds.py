@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from llamabuild.errors import BadInput
 from llamabuild.interrupts import graceful_interrupts
 from llamabuild.machine.detect import detect_machine
 from llamabuild.source import resolve_source
 from llamabuild.store.locks import cache_in_use
 from llamabuild.variants import load_catalogue
+from llamabuild.variants.prebuilt import is_prebuilt
 
 from .choose import choose_arms
 from .inputs import check_request, default_source
 from .make import Maker
+from .prebuilt import is_prebuilt_arm
 
 if TYPE_CHECKING:
     from llamabuild.build import BuildEstimate
@@ -27,13 +30,25 @@ def plan_variants(
 ) -> tuple[tuple[BuildEstimate, ...], tuple[Arm, ...]]:
     """Return what would be built, and the arms that cannot run here."""
     maker, arms = _prepared(request, observer)
-    variants = [arm.variant for arm in arms if arm.status == "pending" and arm.variant]
+    variants = [
+        arm.variant
+        for arm in arms
+        if arm.status == "pending" and arm.variant and not is_prebuilt_arm(arm)
+    ]
     left_out = tuple(arm for arm in arms if arm.status != "pending")
     return maker.estimates(variants), left_out
 
 
 def build_variants(request: Request, observer: Observer) -> tuple[Arm, ...]:
-    """Build the named variants, by default all that this machine can run."""
+    """Build the named variants, by default all that this machine can run.
+
+    Raises:
+        BadInput: A prebuilt program is among the names.
+        LlamabuildError: As the catalogue, the source and the planning.
+    """
+    if prebuilt := [name for name in request.names if is_prebuilt(name)]:
+        message = f"there is nothing to build for '{prebuilt[0]}'"
+        raise BadInput(message, "'variants' measures it")
     waiting = "waiting until the cache is cleaned"
     with (
         cache_in_use(lambda: observer.note(waiting)),

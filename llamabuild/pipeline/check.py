@@ -22,6 +22,8 @@ from llamabuild.store.builds import files_folder
 from llamabuild.store.paths import scratch_dir
 from llamabuild.types.run import Equivalence
 
+from .prebuilt import settled
+
 if TYPE_CHECKING:
     from llamabuild.interrupts import Interrupts
     from llamabuild.types.inputs import Model
@@ -93,6 +95,9 @@ def _check(arm: Arm, baseline: Arm, model: Model, setting: Setting) -> Equivalen
     if arm.name == baseline.name:
         same = Equivalence(verdict="baseline", mean_kl_divergence=0.0, top_token_agreement=1.0)
         return with_unchecked(same, [own])
+    program = files_folder(arm.build.id) / PROGRAM
+    if arm.prebuilt is not None and not program.is_file():
+        return arm.equivalence
     key = memory_key(
         build=arm.build.id,
         baseline=baseline.build.id,
@@ -104,7 +109,7 @@ def _check(arm: Arm, baseline: Arm, model: Model, setting: Setting) -> Equivalen
     if found is None:
         if not setting.reference.exists():
             write_reference(files_folder(baseline.build.id) / PROGRAM, theirs, setting)
-        program = files_folder(arm.build.id) / PROGRAM
-        found = check_equivalence(program, own, setting, other_tree=arm.source is not None)
+        other = arm.source is not None
+        found = settled(arm, check_equivalence(program, own, setting, other_tree=other))
         remember(key, found)
     return with_unchecked(found, [theirs, own])

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from llamabuild.errors import EnvironmentLacks
+from llamabuild.errors import BadInput, EnvironmentLacks
 from llamabuild.types.run import Arm
 from llamabuild.variants import unsupported_reason
+from llamabuild.variants.prebuilt import is_prebuilt, with_own_names
 from llamabuild.variants.selection import wanted
 
 from .sources import source_labels
@@ -58,17 +59,22 @@ def choose_arms(catalogue: Catalogue, cpu: Cpu, request: Request) -> Choice:
         BadInput: A name that is not in the catalogue, or what is not a source.
         EnvironmentLacks: The baseline cannot run on this machine.
     """
-    named = wanted(catalogue, cpu, request.names, request.sets, request.cross)
-    whole = [each.name for each in named if not each.reason]
+    found = wanted(catalogue, cpu, request.names, request.sets, request.cross)
+    whole = [each.name for each in found if not each.reason]
     chosen = request.baseline or _default_baseline(catalogue, cpu, whole)
+    if is_prebuilt(chosen):
+        message = f"'{chosen}' cannot be the baseline, which makes the model and the reference"
+        raise BadInput(message, "name it as a variant instead")
     if reason := unsupported_reason(catalogue.get(chosen), cpu):
         message = f"the baseline '{chosen}' cannot run here: {reason}"
         raise EnvironmentLacks(message, "choose another with --baseline")
     further = dict(list(source_labels(request.sources).items())[1:])
-    variants = [v for name in whole for v in _of_sources(catalogue.get(name), further)]
+    named = with_own_names([catalogue.get(name) for name in whole])
+    once = {variant.name: variant for variant in named}.values()  # a path has many spellings
+    variants = [v for variant in once for v in _of_sources(variant, further)]
     refused = [
         Arm(name=each.name, status="unsupported", reason=each.reason)
-        for each in named
+        for each in found
         if each.reason
     ]
     asked = (*(_arm(variant, unsupported_reason(variant, cpu)) for variant in variants), *refused)
@@ -96,7 +102,7 @@ def _arm(variant: Variant, reason: str) -> Arm:
 def _of_sources(variant: Variant, further: dict[str, str]) -> Iterator[Variant]:
     """Yield a variant, then its copies of the further sources if its own is but the default."""
     yield variant
-    if variant.origins.get("source") != DEFAULT_ORIGIN:
+    if is_prebuilt(variant.source) or variant.origins.get("source") != DEFAULT_ORIGIN:
         return
     for spec, label in further.items():
         yield msgspec.structs.replace(

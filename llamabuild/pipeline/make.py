@@ -14,6 +14,7 @@ from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks
 from llamabuild.process import parent_death_prefix
 
 from .choose import AT
+from .prebuilt import is_prebuilt_arm
 from .sources import Sources
 
 if TYPE_CHECKING:
@@ -77,9 +78,13 @@ class Maker:
             self._observer.note(note)
         by_name = {arm.name: arm for arm in arms}
         for arm in arms:
-            if arm.status == "pending":
+            if arm.status == "pending" and not is_prebuilt_arm(arm):
                 by_name[arm.name] = self._planned(arm)
-        variants = [a.variant for a in by_name.values() if a.status == "pending" and a.variant]
+        variants = [
+            arm.variant
+            for arm in by_name.values()
+            if arm.status == "pending" and arm.variant and not is_prebuilt_arm(arm)
+        ]
         estimates = self.estimates(variants)
         self._observer.planned(estimates)
         to_make = [e for e in estimates if e.seconds > 0]

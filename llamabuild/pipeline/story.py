@@ -27,6 +27,7 @@ from .check import BENCH, check_all
 from .choose import choose_arms
 from .inputs import check_request, default_source, run_model, run_tools
 from .make import Maker
+from .prebuilt import import_all, is_prebuilt_arm
 from .prove import prove
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def run_variants(request: Request, observer: Observer) -> Run:
                 interrupts,
                 build_missing=request.build_missing,
             )
+            arms = import_all(arms, run.baseline, run.machine.cpu, observer, interrupts)
             run = _stored(_with_arms(run, arms), results)
             run = _proved(run, results, observer, interrupts)
             complete = _measure(run, results, observer, interrupts)
@@ -139,9 +141,14 @@ def _resumed(run_id: str, results: Results, observer: Observer) -> tuple[Run, Ma
         raise BadInput(message, "begin a new run")
     maker = Maker(source, machine.usable_threads, observer, model=run.model)
     arms = tuple(
-        msgspec.structs.replace(arm, source=maker.sources.check_unchanged(arm)) for arm in run.arms
+        arm
+        if is_prebuilt_arm(arm)
+        else msgspec.structs.replace(arm, source=maker.sources.check_unchanged(arm))
+        for arm in run.arms
     )
     for arm in arms:
+        if is_prebuilt_arm(arm):
+            continue
         if arm.build and arm.variant and maker.plan(arm.variant).build_id != arm.build.id:
             message = f"{arm.name} would be built otherwise now than when run {run.id} was begun"
             raise BadInput(message, "the compiler or llamabuild has changed: begin a new run")

@@ -11,6 +11,7 @@ from llamabuild.errors import BadInput, did_you_mean
 from .compose import compose
 from .file import read_variant_file
 from .kinds import ALL, KINDS, check_set
+from .prebuilt import is_prebuilt, prebuilt_variant
 from .resolve import Layered, kind_of
 from .versions import parse_name
 
@@ -64,8 +65,11 @@ class Catalogue:
 
         Raises:
             CannotCombine: Parts that don't go together.
-            BadInput: Unknown name, or a broken chain of ``extends``.
+            BadInput: Unknown name, a prebuilt program that is not there, or a broken chain of
+                ``extends``.
         """
+        if is_prebuilt(name):  # a path may hold anything, '+' as well
+            return prebuilt_variant(name)
         return compose(name, self.files, self.default_source)
 
     def _rank(self, name: str) -> tuple[int, bool, bool, int, str]:

@@ -1,0 +1,102 @@
+"""What somebody's own binary leaves on the table, in words."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from llamabuild.report import numbers
+from llamabuild.types.comparison import BASELINE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from llamabuild.report.document import VariantResult, WorkloadResult
+
+PREFIX = "prebuilt:"
+PLAIN_TIMES = 2.0
+"""From here on a factor says more than a percentage."""
+
+
+def missing_words(missing: Sequence[str]) -> str:
+    """Return ``built without AVX2 and FMA, which this CPU has``; empty when nothing is missing.
+
+    Args:
+        missing: ISA groups, as :class:`~llamabuild.types.proof.Prebuilt` has them.
+    """
+    if not missing:
+        return ""
+    table = _names()
+    wide = [table["avx512"][group] for group in missing if group in table["avx512"]]
+    words = [table["names"].get(g, g) for g in missing if g not in table["avx512"]]
+    if wide:
+        words.append(f"AVX-512 ({', '.join(wide)})")
+    return f"built without {numbers.listing(words)}, which this CPU has"
+
+
+def left_on_the_table(
+    own: VariantResult, missing: Sequence[str], variants: Iterable[VariantResult]
+) -> str:
+    """Return one sentence: what a prebuilt program was built without, and what is faster here.
+
+    The best variant is the one of the run's own with the highest mean ratio. A difference is
+    called one only where the intervals of both, each against the baseline, lie apart.
+    """
+    clauses = [missing_words(missing)]
+    rivals = [v for v in variants if not v.name.startswith(PREFIX) and _measured(v)]
+    if rivals and _measured(own):
+        best = max(rivals, key=_mean_log_ratio)
+        pairs = list(zip(best.workloads, own.workloads, strict=True))
+        faster = [_times(theirs, mine) for theirs, mine in pairs if _apart(theirs, mine)]
+        if faster:
+            clauses.append(f"the best variant here, `{best.name}`, is {numbers.listing(faster)}")
+        elif any(None in _bounds(load) for pair in pairs for load in pair):
+            seen = [_times(theirs, mine) for theirs, mine in pairs if _ahead(theirs, mine)]
+            if seen:
+                hint = "too few blocks to prove it"
+                text = f"the best variant here, `{best.name}`, came out {numbers.listing(seen)}"
+                clauses.append(f"{text} ({hint})")
+        else:
+            clauses.append("no variant here was shown to be faster")
+    text = "; ".join(filter(None, clauses))
+    return f"`{own.name}`: {text}." if text else ""
+
+
+def _times(best: WorkloadResult, own: WorkloadResult) -> str:
+    factor = (best.ratio or 1.0) / (own.ratio or 1.0)
+    if factor < PLAIN_TIMES:
+        return f"{numbers.percent(factor - 1, 0)} faster at {own.name}"
+    digits = 0 if factor >= 10 else 1  # noqa: PLR2004 - two digits say enough
+    return f"{factor:.{digits}f} times faster at {own.name}"
+
+
+def _apart(best: WorkloadResult, own: WorkloadResult) -> bool:
+    low, high = _bounds(best)[0], _bounds(own)[1]
+    return low is not None and high is not None and low > high
+
+
+def _bounds(result: WorkloadResult) -> tuple[float | None, float | None]:
+    """The baseline is 1 by definition, without an interval."""
+    return (1.0, 1.0) if result.verdict == BASELINE else (result.low, result.high)
+
+
+def _ahead(best: WorkloadResult, own: WorkloadResult) -> bool:
+    return best.ratio is not None and own.ratio is not None and best.ratio > own.ratio
+
+
+def _measured(variant: VariantResult) -> bool:
+    return any(result.ratio for result in variant.workloads)
+
+
+def _mean_log_ratio(variant: VariantResult) -> float:
+    logs = [math.log(result.ratio) for result in variant.workloads if result.ratio]
+    return sum(logs) / len(logs)
+
+
+@cache
+def _names() -> dict[str, dict[str, str]]:
+    path = files(__package__).joinpath("prebuilt_words.toml")
+    return tomllib.loads(path.read_text(encoding="utf-8"))
