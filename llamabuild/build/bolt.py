@@ -56,10 +56,14 @@ def bolt() -> Bolt:
 def bolt_tool() -> Tool:
     """Return llvm-bolt, the newest that is installed.
 
+    It looks for its runtime library beside the folder that it was called from, which with a link
+    in another folder is the wrong one: the path is the program's own.
+
     Raises:
         EnvironmentLacks: There is none.
     """
-    return newest_tool("llvm-bolt", bolt().version)
+    tool = newest_tool("llvm-bolt", bolt().version)
+    return msgspec.structs.replace(tool, path=str(Path(tool.path).resolve()))
 
 
 def bolt_program(compiled: Plan) -> str:

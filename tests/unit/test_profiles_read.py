@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from llamabuild.build import llvm
-from llamabuild.build.bolt import read_fdata, unused_profile
+from llamabuild.build.bolt import bolt_tool, read_fdata, unused_profile
 from llamabuild.build.pgo import (
     Trained,
     check_tools,
@@ -231,3 +231,15 @@ def test_a_gcov_dump_of_another_version_is_not_taken(monkeypatch):
     monkeypatch.setattr("llamabuild.build.pgo.find_tool", find_tool)
     with pytest.raises(EnvironmentLacks, match="apt-get install gcc-12"):
         check_tools("gcc", GCC)
+
+
+def test_bolt_is_called_by_its_own_path(monkeypatch, tmp_path):
+    """It looks for its runtime beside where it was called from, and a link's folder has none."""
+    (tmp_path / "llvm-19").mkdir()
+    real = tmp_path / "llvm-19" / "llvm-bolt"
+    real.touch()
+    link = tmp_path / "llvm-bolt-19"
+    link.symlink_to(real)
+    tool = Tool(name="llvm-bolt-19", path=str(link), version="LLVM 19", sha256="")
+    monkeypatch.setattr("llamabuild.build.bolt.newest_tool", lambda *_: tool)
+    assert bolt_tool().path == str(real)
