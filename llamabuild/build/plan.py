@@ -16,6 +16,7 @@ from llamabuild.types.build import Plan, Step
 from llamabuild.types.variant import Flags
 
 from .bolt import rewritten_plan
+from .by_hand import bolt_by_hand, pgo_by_hand
 from .library_flags import GCC, compiler_family, joined, library_flags, named_family
 from .pgo import instrument_flags, use_flags
 from .profile_keys import ANY_MODEL, find_profile, profile_key, program_key
@@ -186,7 +187,7 @@ def _planned(
         outputs=targets,
         profiles=(profiling.profile,) if profiling.profile else (),
         needs_profiles=(profiling.key,) if profiling.key and not profiling.profile else (),
-        by_hand=reproduction(variant, family),
+        by_hand=_by_hand(variant, family),
     )
 
 
@@ -235,15 +236,27 @@ def cmake_variables(variant: Variant) -> dict[str, str]:
     return {**switches().cmake, **variant.cmake, **joined}
 
 
-def reproduction(variant: Variant, family: str = "") -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _by_hand(variant: Variant, family: str) -> tuple[tuple[str, ...], ...]:
+    """Return all commands, training included."""
+    commands: tuple[tuple[str, ...], ...] = reproduction(variant, family)
+    folder = f"build-{variant.name}"
+    if variant.optimize.pgo:
+        commands = pgo_by_hand(folder, family, lambda more: reproduction(variant, family, more))
+    return (*commands, *bolt_by_hand(folder)) if variant.optimize.bolt else commands
+
+
+def reproduction(
+    variant: Variant, family: str = "", more: Flags | None = None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the CMake commands that make the same ggml and libllama without this program.
 
     Args:
         variant: What to build.
         family: Of its compiler; by default told from the compiler's name.
+        more: Further flags, such as those of a profile.
     """
     variables = {n: v for n, v in cmake_variables(variant).items() if n != "GGML_CCACHE"}
-    library = library_flags(variant, family or named_family(variant))
+    library = joined(library_flags(variant, family or named_family(variant)), more or Flags())
     # By hand they go to every target; those of the build type come last, so that -O2 wins.
     release = {"CMAKE_C_FLAGS_RELEASE": library.c, "CMAKE_CXX_FLAGS_RELEASE": library.cxx}
     variables |= {n: " ".join(("-O3", "-DNDEBUG", *f)) for n, f in release.items() if f}

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from llamabuild.bench.workloads import facts
-from llamabuild.build import make_plan
+from llamabuild.build import make_plan, ordered_plans
 from llamabuild.build.plan import instrumented_plan
 from llamabuild.build.training import training
 from llamabuild.errors import BadInput
@@ -176,3 +176,34 @@ def test_bolt_on_static_libraries_is_refused():
     static = variant(optimize=Optimize(bolt=True), cmake={"BUILD_SHARED_LIBS": "OFF"})
     with pytest.raises(BadInput, match="this is static"):
         make_plan(static, SOURCE, jobs=2, compiler_cache=True)
+
+
+def test_an_estimate_has_the_profiles_in_it():
+    def seconds(**wishes):
+        wished = variant(optimize=Optimize(**wishes))
+        [estimate] = ordered_plans([(wished, plan(**wishes))], jobs=2, compiler_cache=True)
+        return estimate.seconds
+
+    assert seconds() < seconds(bolt=True) < seconds(pgo=True) < seconds(pgo=True, bolt=True)
+    trained(plan(pgo=True))
+    assert seconds(pgo=True) == seconds()
+
+
+def test_by_hand_a_profile_is_trained_between_two_builds():
+    commands = plan(pgo=True).by_hand
+    assert [c[0] for c in commands] == ["cmake", "cmake", "build-native/bin/llama-bench"] + [
+        "cmake"
+    ] * 2
+    assert any("-fprofile-generate" in argument for argument in commands[0])
+    assert any("-fprofile-use" in argument for argument in commands[3])
+    assert commands[2][1:3] == ("-m", "MODEL.gguf")
+
+
+def test_by_hand_clang_merges_and_bolt_follows(tools):
+    tools.compiler = CLANG
+    commands = plan(pgo=True, bolt=True, toolchain=CLANG_19).by_hand
+    merge = next(c for c in commands if c[0] == "llvm-profdata")
+    assert merge[-2:] == ("merged.profdata", "counters")
+    assert any("-fprofile-use=../merged.profdata" in a for c in commands for a in c)
+    assert [c[0] for c in commands].count("llvm-bolt") == 4
+    assert all("{" not in argument for command in commands for argument in command)
