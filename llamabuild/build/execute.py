@@ -25,7 +25,7 @@ from llamabuild.store.builds import (
 )
 from llamabuild.store.locks import named_lock
 from llamabuild.store.paths import cache_dir, state_dir
-from llamabuild.store.profiles import load_profile
+from llamabuild.store.profiles import load_profile, profile_folder
 from llamabuild.store.usage import mark_used
 from llamabuild.types.build import Build, Stage
 
@@ -70,6 +70,8 @@ def execute_plan(
     with named_lock(f"build-{plan.build_id}", on_wait):
         if (build := load_build(plan.build_id, full=True)) is not None:
             mark_used(build_folder(plan.build_id))
+            for profile in plan.profiles:  # without them the id would be another one
+                mark_used(profile_folder(profile.key))
             return build, True
         check_space()
         # Whoever left something here under this id was killed: we hold its lock.

@@ -18,7 +18,7 @@ from llamabuild.types.variant import Flags
 from .bolt import rewritten_plan
 from .by_hand import bolt_by_hand, pgo_by_hand
 from .library_flags import GCC, compiler_family, joined, library_flags, named_family
-from .pgo import instrument_flags, use_flags
+from .pgo import check_tools, instrument_flags, use_flags
 from .profile_keys import ANY_MODEL, find_profile, profile_key, program_key
 from .switches import HARNESS, switches
 from .training import training
@@ -59,7 +59,7 @@ def make_plan(
         model_sha256: What profiles are trained on; by default whatever they last were.
 
     Raises:
-        EnvironmentLacks: A compiler, CMake or Ninja is missing.
+        EnvironmentLacks: A compiler, CMake, Ninja or what reads profiles is missing.
         BadInput: The variant asks for what its compiler does not have.
     """
     plan = compiled_plan(
@@ -98,6 +98,9 @@ def compiled_plan(
         return _planned(variant, source, jobs, _Profiling(), compiler_cache=compiler_cache)
     _, program = instrumented_plan(variant, source, jobs=jobs, compiler_cache=compiler_cache)
     profile = find_profile(program, model_sha256)
+    if profile is None:
+        compiler = find_tool(variant.toolchain.cxx or "c++", hash_content=True)
+        check_tools(compiler_family(compiler), compiler)
     key = profile.key if profile else profile_key(program, model_sha256)
     add = _Profiling(key=key, profile=profile)
     return _planned(variant, source, jobs, add, compiler_cache=compiler_cache)

@@ -27,7 +27,7 @@ from llamabuild.types.build import Profile
 from .bolt import bolt_program, input_plan, instrument, read_fdata
 from .execute import check_space, execute_plan, run_steps
 from .library_flags import compiler_family
-from .pgo import check_tools, collect_profile, counters_environment
+from .pgo import collect_profile, counters_environment
 from .plan import compiled_plan, instrumented_plan, make_plan
 from .profile_keys import profile_key
 from .training import train, training_command
@@ -116,7 +116,6 @@ def _ensure_compiler_profile(making: _Making) -> None:
     with named_lock(f"profile-{key}", making.on_wait):
         if _there(key, making.model):
             return
-        check_tools(family, compiler)
         with _workplace(making, key) as (build_dir, staged):
             log_file = staged / LOG
             tree = Path(making.source.tree)

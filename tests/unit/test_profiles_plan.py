@@ -24,12 +24,19 @@ CLANG_19 = Toolchain(c="clang-19", cxx="clang++-19")
 @pytest.fixture(autouse=True)
 def tools(monkeypatch):
     """Tools with known identities; the test changes them to see what depends on them."""
-    known = SimpleNamespace(compiler=GCC, bolt="LLVM 19")
+    checked: list[str] = []
+
+    def check(family, compiler):
+        checked.append(family)
+
+    known = SimpleNamespace(compiler=GCC, bolt="LLVM 19", checked=checked, check=check)
 
     def find_tool(name, *, hash_content=False):
         return Tool(name=name, path=f"/usr/bin/{name}", version=known.compiler, sha256="c" * 8)
 
     monkeypatch.setattr("llamabuild.build.plan.find_tool", find_tool)
+    monkeypatch.setattr("llamabuild.build.pgo.find_tool", find_tool)
+    monkeypatch.setattr("llamabuild.build.plan.check_tools", known.check)
     monkeypatch.setattr("llamabuild.build.plan.native_resolution", lambda path: "-march=znver4")
     monkeypatch.setattr(
         "llamabuild.build.bolt.bolt_tool",
@@ -207,3 +214,13 @@ def test_by_hand_clang_merges_and_bolt_follows(tools):
     assert any("-fprofile-use=../merged.profdata" in a for c in commands for a in c)
     assert [c[0] for c in commands].count("llvm-bolt") == 4
     assert all("{" not in argument for command in commands for argument in command)
+
+
+def test_what_reads_profiles_is_looked_for_before_a_long_build(tools):
+    plan(bolt=True)
+    assert tools.checked == []
+    provisional = plan(pgo=True)
+    assert tools.checked == ["gcc"]
+    trained(provisional)
+    plan(pgo=True)
+    assert tools.checked == ["gcc"]  # who has the profile needs it no more
