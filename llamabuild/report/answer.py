@@ -6,6 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 from llamabuild.report import numbers
+from llamabuild.report.findings import Field, few, told
+from llamabuild.report.ranking import mean_log_ratio, overlap
 from llamabuild.types.comparison import EQUIVALENT, FASTER, NO_DIFFERENCE, SLOWER
 
 if TYPE_CHECKING:
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from llamabuild.types.run import Workload
 
 KIND_NAMES = {"pp": "prompt processing", "tg": "token generation"}
+FEW = 4
+MANY = 12
+"""From so many builds on, the answer names the fastest alone; the rest is in the findings."""
 VERDICTS = (FASTER, SLOWER, EQUIVALENT, NO_DIFFERENCE)
 
 
@@ -33,9 +38,9 @@ def answer(
     if not measured:
         return "No build could be compared with another in this run, so it has no winner."
     doubt = _doubt(noise)
-    names = {workload.name: KIND_NAMES.get(workload.kind, workload.name) for workload in workloads}
-    if len(set(names.values())) < len(names):
-        names = {workload.name: workload.name for workload in workloads}
+    names = workload_names(workloads)
+    if len(measured) >= MANY:
+        return _of_many(Field(baseline, names, tuple(variants)), len(measured)) + doubt
     behind = _left_behind(measured, names)
     winner = winning(measured)
     if winner is None:
@@ -55,11 +60,33 @@ def answer(
     )
     if rivals:
         own = "interval overlaps" if len(parts) == 1 else "intervals overlap"
-        text += (
-            f" Its {own} those of {numbers.listing([f'`{name}`' for name in rivals])}, "
-            "so this run does not rank them."
-        )
+        text += f" Its {own} those of {few(rivals, FEW)}, so this run does not rank them."
     return text + specialists + behind + doubt
+
+
+def workload_names(workloads: Sequence[Workload]) -> dict[str, str]:
+    """Return each workload's name with words for it, which differ from each other."""
+    names = {workload.name: KIND_NAMES.get(workload.kind, workload.name) for workload in workloads}
+    if len(set(names.values())) < len(names):
+        return {workload.name: workload.name for workload in workloads}
+    return names
+
+
+def _of_many(field: Field, number: int) -> str:
+    leads: dict[str, list[str]] = {}
+    for place, words in enumerate(field.workloads.values()):
+        leader = field.leader(place)
+        if leader is not None:
+            part = f"{words}, {told(leader.workloads[place])}"
+            leads.setdefault(leader.name, []).append(part)
+    if not leads:
+        others = numbers.count(number, "other build")
+        return f"On this machine none of {others} was shown to be faster than `{field.baseline}`."
+    parts = [f"`{name}` at {numbers.listing(where)}" for name, where in leads.items()]
+    return (
+        f"The fastest of {number + 1} builds on this machine: {numbers.listing(parts)} of the "
+        f"speed of `{field.baseline}`."
+    )
 
 
 def winning(measured: Sequence[VariantResult]) -> VariantResult | None:
@@ -69,7 +96,7 @@ def winning(measured: Sequence[VariantResult]) -> VariantResult | None:
         for variant in measured
         if any(result.verdict == FASTER for result in variant.workloads)
     ]
-    return max(faster, key=_mean_log_ratio, default=None)
+    return max(faster, key=mean_log_ratio, default=None)
 
 
 def rivals_of(winner: VariantResult, measured: Sequence[VariantResult]) -> list[str]:
@@ -79,7 +106,7 @@ def rivals_of(winner: VariantResult, measured: Sequence[VariantResult]) -> list[
         for variant in measured
         if variant.name != winner.name
         and all(
-            _overlap(one, other)
+            overlap(one, other)
             for one, other in zip(variant.workloads, winner.workloads, strict=True)
         )
     ]
@@ -91,7 +118,7 @@ def _specialists(
     sentences = []
     for place, own in enumerate(winner.workloads):
         better = [
-            f"`{variant.name}`"
+            variant.name
             for variant in measured
             if own.high is not None
             and (low := variant.workloads[place].low) is not None
@@ -99,7 +126,7 @@ def _specialists(
         ]
         if better:
             verb = "is" if len(better) == 1 else "are"
-            sentences.append(f" At {names[own.name]} {numbers.listing(better)} {verb} faster.")
+            sentences.append(f" At {names[own.name]} {few(better, FEW)} {verb} faster.")
     return "".join(sentences)
 
 
@@ -113,19 +140,8 @@ def _left_behind(measured: Sequence[VariantResult], names: dict[str, str]) -> st
         lowest = min(v.workloads[place].ratio or math.inf for v in slow)
         worst.append(f"{numbers.ratio(lowest)} at {names[first.name]}")
     verb, down = ("is", "") if len(slow) == 1 else ("are", "down to ")
-    builds = numbers.listing([f"`{variant.name}`" for variant in slow])
+    builds = few([variant.name for variant in slow], FEW)
     return f" {builds} {verb} slower: {down}{numbers.listing(worst)}."
-
-
-def _overlap(one: WorkloadResult, other: WorkloadResult) -> bool:
-    if one.low is None or one.high is None or other.low is None or other.high is None:
-        return False
-    return one.low <= other.high and other.low <= one.high
-
-
-def _mean_log_ratio(variant: VariantResult) -> float:
-    logs = [math.log(result.ratio) for result in variant.workloads if result.ratio]
-    return sum(logs) / len(logs) if logs else -math.inf
 
 
 def _counts(result: WorkloadResult) -> bool:
@@ -133,8 +149,7 @@ def _counts(result: WorkloadResult) -> bool:
 
 
 def _part(name: str, result: WorkloadResult) -> str:
-    span = numbers.interval(result.ratio, result.low, result.high)
-    text = f"{name} at {numbers.ratio(result.ratio, result.low, result.high)} {span}".rstrip()
+    text = f"{name} at {told(result)}"
     return f"{text} ({result.verdict})" if result.verdict != FASTER else text
 
 

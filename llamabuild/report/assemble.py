@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llamabuild.report.answer import answer
-from llamabuild.report.assemble_variant import tool_versions, variant_result
+import msgspec
+
+from llamabuild.report.answer import answer, workload_names
+from llamabuild.report.assemble_variant import source_info, tool_versions, variant_result
+from llamabuild.report.cost import cost_of
+from llamabuild.report.dispatch import dispatch_info
 from llamabuild.report.document import (
     SCHEMA,
     Document,
     ModelInfo,
     NoiseInfo,
     RunInfo,
-    SourceInfo,
 )
+from llamabuild.report.findings import Field, findings
 from llamabuild.report.measured import measured_speeds
 from llamabuild.report.numbers import finite
 from llamabuild.report.portable import clean
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llamabuild.types.comparison import ComparisonSet, Noise
-    from llamabuild.types.inputs import Model, Source
+    from llamabuild.types.inputs import Model
     from llamabuild.types.kernels import KernelRun
     from llamabuild.types.run import Run, Trial
 
@@ -46,12 +50,16 @@ def build_document(
         kernel_run: The probes of the run's machine; None if there are none.
     """
     variants = tuple(variant_result(run, arm, trials, comparisons) for arm in run.arms)
+    variants = tuple(
+        msgspec.structs.replace(variant, dispatch=dispatch_info(variant, variants))
+        for variant in variants
+    )
     noise = tuple(_noise(item) for item in comparisons.noise)
     return Document(
         schema=SCHEMA,
         run=_run(run),
         machine=run.machine,
-        source=_source(run.source),
+        source=source_info(run.source),
         model=_model(run.model),
         baseline=run.baseline,
         blocks=comparisons.blocks,
@@ -59,6 +67,7 @@ def build_document(
         alpha=finite(comparisons.alpha) or 0.0,
         usable=all(item.usable for item in noise),
         answer=answer(run.baseline, run.workloads, variants, noise),
+        findings=findings(Field(run.baseline, workload_names(run.workloads), variants)),
         limits=clean(limits),
         variants=variants,
         noise=noise,
@@ -72,6 +81,7 @@ def build_document(
             threads=(run.threads,),
             measured=measured_speeds(run, trials, variants),
         ),
+        cost=cost_of(run),
     )
 
 
@@ -87,16 +97,6 @@ def _run(run: Run) -> RunInfo:
         schedule=run.schedule,
         workloads=run.workloads,
         tools=tool_versions(run.tools),
-    )
-
-
-def _source(source: Source) -> SourceInfo:
-    return SourceInfo(
-        spec=clean(source.spec),
-        version=source.version,
-        ggml_version=source.ggml_version,
-        digest=source.digest,
-        archive_sha256=source.archive_sha256,
     )
 
 

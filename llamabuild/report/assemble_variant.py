@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import statistics
+from pathlib import PurePath
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from llamabuild.report import isa
 from llamabuild.report.document import (
@@ -15,20 +19,25 @@ from llamabuild.report.document import (
     ExpectationInfo,
     InspectionInfo,
     Settings,
+    SourceInfo,
     ToolVersion,
     VariantResult,
     WorkloadResult,
 )
+from llamabuild.report.execution import execution_info
 from llamabuild.report.numbers import finite
 from llamabuild.report.portable import clean, clean_value
 from llamabuild.types.comparison import BASELINE, NOT_MEASURED
+from llamabuild.types.variant import Toolchain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from llamabuild.types.build import Build
+    from llamabuild.types.build import Build, Profile
     from llamabuild.types.comparison import ComparisonSet
+    from llamabuild.types.inputs import Source
     from llamabuild.types.machine import Tool
+    from llamabuild.types.proof import Allocation, Prebuilt
     from llamabuild.types.run import Arm, Equivalence, Run, Trial, Workload
     from llamabuild.types.variant import Variant
 
@@ -40,15 +49,33 @@ def variant_result(
     return VariantResult(
         name=clean(arm.name),
         description=clean(arm.variant.description) if arm.variant else "",
+        kind=clean(arm.variant.kind) if arm.variant else "",
+        parts=tuple(clean(part) for part in arm.variant.parts) if arm.variant else (),
         status=arm.status,
         reason=clean(arm.reason),
+        source=source_info(arm.source) if arm.source else None,
+        prebuilt=_prebuilt(arm.prebuilt) if arm.prebuilt else None,
         settings=_settings(arm.variant) if arm.variant else None,
         build=_build(arm.build, cached=arm.build_cached) if arm.build else None,
         inspection=_inspection(arm, run.model.quantization),
         equivalence=_equivalence(arm.equivalence),
+        allocation=_allocation(arm.allocation) if arm.allocation else None,
+        executions=tuple(execution_info(execution) for execution in arm.executions),
+        dispatch=None,
         workloads=tuple(
             _workload(run, arm, workload, trials, comparisons) for workload in run.workloads
         ),
+    )
+
+
+def source_info(source: Source) -> SourceInfo:
+    """Return a source without its place on this machine."""
+    return SourceInfo(
+        spec=clean(source.spec),
+        version=source.version,
+        ggml_version=source.ggml_version,
+        digest=source.digest,
+        archive_sha256=source.archive_sha256,
     )
 
 
@@ -65,6 +92,9 @@ def _settings(variant: Variant) -> Settings:
         return tuple(clean(argument) for argument in arguments)
 
     return Settings(
+        toolchain=Toolchain(c=clean(variant.toolchain.c), cxx=clean(variant.toolchain.cxx)),
+        optimize=variant.optimize,
+        allocator=variant.allocator,
         cmake=clean_value(variant.cmake),
         c_flags=cleaned(variant.flags.c),
         cxx_flags=cleaned(variant.flags.cxx),
@@ -89,6 +119,27 @@ def _build(build: Build, *, cached: bool) -> BuildInfo:
         commands=tuple(
             tuple(clean(argument) for argument in command) for command in build.plan.by_hand
         ),
+        stages=build.stages,
+        profiles=tuple(_profile(profile) for profile in build.profiles),
+    )
+
+
+def _profile(profile: Profile) -> Profile:
+    return msgspec.structs.replace(
+        profile,
+        training=tuple(clean(command) for command in profile.training),
+        model=clean(profile.model),
+    )
+
+
+def _prebuilt(prebuilt: Prebuilt) -> Prebuilt:
+    # A path of the machine keeps its last part alone, also when it is relative.
+    return msgspec.structs.replace(prebuilt, path=f"…/{clean(PurePath(prebuilt.path).name)}")
+
+
+def _allocation(allocation: Allocation) -> Allocation:
+    return msgspec.structs.replace(
+        allocation, library=clean(allocation.library), reason=clean(allocation.reason)
     )
 
 
@@ -139,30 +190,15 @@ def _equivalence(equivalence: Equivalence) -> EquivalenceInfo:
 
 
 def _workload(
-    run: Run, arm: Arm, workload: Workload, trials: Sequence[Trial], comparisons: ComparisonSet
+    run: Run,
+    arm: Arm,
+    workload: Workload,
+    trials: Sequence[Trial],
+    comparisons: ComparisonSet,
 ) -> WorkloadResult:
-    failed = sum(
-        trial.arm == arm.name and trial.workload == workload.name and trial.status != "ok"
-        for trial in trials
-    )
-    for comparison in comparisons.comparisons:
-        if comparison.arm == arm.name and comparison.workload == workload.name:
-            return WorkloadResult(
-                name=workload.name,
-                unit=comparison.unit,
-                median=finite(comparison.median),
-                mad=finite(comparison.mad),
-                ratio=finite(comparison.ratio),
-                low=finite(comparison.low),
-                high=finite(comparison.high),
-                level=finite(comparison.level),
-                p_value=finite(comparison.p_value),
-                verdict=comparison.verdict,
-                detectable=finite(comparison.detectable),
-                trials=comparison.trials,
-                failed=failed,
-            )
-    return WorkloadResult(
+    own = [trial for trial in trials if (trial.arm, trial.workload) == (arm.name, workload.name)]
+    states = [trial.state for trial in own if trial.status == "ok" and trial.state is not None]
+    result = WorkloadResult(
         name=workload.name,
         unit=workload.unit,
         median=None,
@@ -175,5 +211,29 @@ def _workload(
         verdict=BASELINE if arm.name == run.baseline and arm.status == "ready" else NOT_MEASURED,
         detectable=None,
         trials=0,
-        failed=failed,
+        failed=sum(trial.status != "ok" for trial in own),
+        minor_faults=_median([state.minor_faults for state in states]),
+        peak_rss_bytes=_median([state.peak_rss_bytes for state in states]),
     )
+    for comparison in comparisons.comparisons:
+        if (comparison.arm, comparison.workload) == (arm.name, workload.name):
+            return msgspec.structs.replace(
+                result,
+                unit=comparison.unit,
+                median=finite(comparison.median),
+                mad=finite(comparison.mad),
+                ratio=finite(comparison.ratio),
+                low=finite(comparison.low),
+                high=finite(comparison.high),
+                level=finite(comparison.level),
+                p_value=finite(comparison.p_value),
+                verdict=comparison.verdict,
+                detectable=finite(comparison.detectable),
+                trials=comparison.trials,
+            )
+    return result
+
+
+def _median(values: Sequence[int | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(statistics.median(known)) if known else None

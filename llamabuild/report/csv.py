@@ -1,4 +1,4 @@
-"""CSV: one row a trial, or one row a comparison."""
+"""CSV: one row a trial, a comparison, a function that ran, or a build."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from llamabuild.report.rows import comparison_rows, trial_rows
+from llamabuild.report.rows import comparison_rows, cost_rows, execution_rows, trial_rows
 
 if TYPE_CHECKING:
     from llamabuild.report.material import Material
@@ -25,6 +25,16 @@ def trials_csv(material: Material) -> str:
 def comparisons_csv(material: Material) -> str:
     """Return one row a variant and workload."""
     return rows_csv(comparison_rows(material.document))
+
+
+def executions_csv(material: Material) -> str:
+    """Return one row a variant, workload and function that was seen to run."""
+    return rows_csv(execution_rows(material.document))
+
+
+def costs_csv(material: Material) -> str:
+    """Return one row a variant with what its build cost."""
+    return rows_csv(cost_rows(material.document))
 
 
 def rows_csv(rows: list[Row]) -> str:

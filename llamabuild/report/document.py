@@ -6,10 +6,14 @@ infinity. Numbers that could not be had are null, with the reason beside them.
 
 from __future__ import annotations
 
+from llamabuild.report.cost_document import Cost
 from llamabuild.roofline import Roofline
 from llamabuild.types.base import Data
+from llamabuild.types.build import Profile, Stage
 from llamabuild.types.machine import Machine
+from llamabuild.types.proof import Allocation, FunctionShare, Prebuilt
 from llamabuild.types.run import DiscardedBlock, Schedule, Workload
+from llamabuild.types.variant import Allocator, Optimize, Toolchain
 
 SCHEMA = "llamabuild.variants/1"
 PASSED, FAILED = "passed", "failed"
@@ -68,6 +72,10 @@ class ModelInfo(Data, frozen=True):
 class Settings(Data, frozen=True):
     """What makes the variant this variant."""
 
+    toolchain: Toolchain
+    optimize: Optimize
+    """What was done to ggml and libllama alone."""
+    allocator: Allocator
     cmake: dict[str, str]
     c_flags: tuple[str, ...]
     cxx_flags: tuple[str, ...]
@@ -93,6 +101,10 @@ class BuildInfo(Data, frozen=True):
     compilers: tuple[ToolVersion, ...]
     commands: tuple[tuple[str, ...], ...]
     """``{source}`` and ``{build}`` stand for folders."""
+    stages: tuple[Stage, ...]
+    """The steps one by one, without those of the profiles; empty where it was not recorded."""
+    profiles: tuple[Profile, ...]
+    """Those that went in, in the order of their use."""
 
 
 class Kernels(Data, frozen=True):
@@ -176,6 +188,39 @@ class WorkloadResult(Data, frozen=True):
     trials: int
     failed: int
     """Trials that crashed, hung or printed nothing usable."""
+    minor_faults: float | None
+    """Page faults without disk access of a trial: median over trials."""
+    peak_rss_bytes: float | None
+    """Largest resident memory of a trial: median over trials."""
+
+
+class ExecutionInfo(Data, frozen=True):
+    """Which functions ran during one workload, outside of all timing."""
+
+    workload: str
+    sentence: str
+    """The function with the largest share and its SIMD, or why nothing was sampled."""
+    method: str
+    """Such as ``perf cpu-clock``; empty when nothing was sampled."""
+    samples: int
+    functions: tuple[FunctionShare, ...]
+    """Largest share first, down to 0.5 %."""
+    libraries: dict[str, float]
+    waiting: float
+    """Share of samples in which threads waited for each other."""
+    reason: str
+
+
+class DispatchInfo(Data, frozen=True):
+    """Which CPU backend a build with several of them picked."""
+
+    library: str
+    """The one that ran the largest share."""
+    share: float
+    """Of the samples of all workloads, their mean."""
+    fastest: tuple[str, ...]
+    """Workloads on which no other build was shown to be faster than this one."""
+    sentence: str
 
 
 class VariantResult(Data, frozen=True):
@@ -183,12 +228,24 @@ class VariantResult(Data, frozen=True):
 
     name: str
     description: str
+    kind: str
+    """Group of the catalogue, such as ``simd`` or ``allocators``; may be empty."""
+    parts: tuple[str, ...]
+    """Components of a composed variant, the base first."""
     status: str
     reason: str
+    source: SourceInfo | None
+    """None where it is the run's own."""
+    prebuilt: Prebuilt | None
+    """Set when somebody else built it."""
     settings: Settings | None
     build: BuildInfo | None
     inspection: InspectionInfo
     equivalence: EquivalenceInfo
+    allocation: Allocation | None
+    executions: tuple[ExecutionInfo, ...]
+    dispatch: DispatchInfo | None
+    """Set where the build brings several CPU backends."""
     workloads: tuple[WorkloadResult, ...]
 
 
@@ -208,6 +265,18 @@ class NoiseInfo(Data, frozen=True):
     trials: int
 
 
+class Finding(Data, frozen=True):
+    """One thing that the run says, for a reader who asks what to use."""
+
+    topic: str
+    """``fastest``, ``overall``, ``simpler``, ``no difference``, ``equivalent``, ``slower``,
+    ``dispatch`` or ``not measured``."""
+    text: str
+    """A sentence or two, names in backticks."""
+    variants: tuple[str, ...]
+    """The variants that it is about."""
+
+
 class Document(Data, frozen=True):
     """A whole run."""
 
@@ -225,6 +294,8 @@ class Document(Data, frozen=True):
     """False when the copy of the baseline came out faster or slower on any workload."""
     answer: str
     """The result in one sentence."""
+    findings: tuple[Finding, ...]
+    """What else a reader wants to know first."""
     limits: str
     """What this run could not show."""
     variants: tuple[VariantResult, ...]
@@ -232,3 +303,5 @@ class Document(Data, frozen=True):
     discarded: tuple[DiscardedBlock, ...]
     roofline: Roofline
     """What the machine allows, and how near each variant comes to it."""
+    cost: Cost
+    """What each build added to the cost of the run."""

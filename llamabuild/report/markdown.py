@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 
 from llamabuild.report import numbers
 from llamabuild.report.document import NOT_INSPECTED
+from llamabuild.report.findings import NOT_MEASURED
+from llamabuild.report.proof_lines import cost_state, proof_lines
+from llamabuild.report.ranking import ranked
 from llamabuild.types.comparison import BASELINE
 
 if TYPE_CHECKING:
+    from llamabuild.report.cost_document import Cost
     from llamabuild.report.document import Document, VariantResult, WorkloadResult
     from llamabuild.roofline import Roofline
 
@@ -19,13 +23,7 @@ _SPACE = re.compile(r"\s+")
 
 def render_markdown(document: Document) -> str:
     """Return the answer, the table of results, the reasons and how to repeat the run."""
-    run = document.run
-    header = ["build", "SIMD", "vector share"]
-    for workload in run.workloads:
-        header += [f"{workload.name} ({workload.unit})", f"{workload.name} vs {document.baseline}"]
-    lines = [_answer(document.answer), ""]
-    lines += [row_line([escape(cell) for cell in header]), row_line(["---"] * len(header))]
-    lines += [row_line(_cells(variant)) for variant in document.variants]
+    lines = [results_markdown(document).rstrip()]
     reasons = [variant for variant in document.variants if variant.reason]
     if reasons:
         lines += ["", "Without results:", ""]
@@ -40,7 +38,43 @@ def render_markdown(document: Document) -> str:
     if document.limits:
         lines += ["", escape(numbers.sentence(document.limits))]
     lines += ["", *_roofline(document.roofline)]
+    for title, items in proof_lines(document):
+        lines += ["", f"{title}:", "", *(f"- {escape(item)}" for item in items)]
+    lines += ["", *_cost(document.cost)]
     return "\n".join([*lines, "", _provenance(document)]) + "\n"
+
+
+def results_markdown(document: Document) -> str:
+    """Return the answer, what else the run found, and the table of results, for a README.
+
+    The fastest build comes first.
+    """
+    header = ["build", "kind", "SIMD"]
+    for workload in document.run.workloads:
+        header += [f"{workload.name} ({workload.unit})", f"{workload.name} vs {document.baseline}"]
+    lines = [marked(document.answer), ""]
+    told = [f"- {marked(item.text)}" for item in document.findings if item.topic != NOT_MEASURED]
+    lines += [*told, ""] if told else []
+    right = ["---", "---", "---", *["---:", "---"] * len(document.run.workloads)]
+    lines += [row_line([escape(cell) for cell in header]), row_line(right)]
+    lines += [row_line(_cells(variant)) for variant in ranked(document.variants)]
+    return "\n".join(lines) + "\n"
+
+
+def _cost(cost: Cost) -> list[str]:
+    """Return the table of marginal costs."""
+    if not cost.builds:
+        return []
+    header = ["build", "seconds", "CPU seconds", "compiled", "from cache", "in this run"]
+    lines = [row_line(header), row_line(["---", *["---:"] * 4, "---"])]
+    for row in cost.rows:
+        if row.build and not row.shares and not row.why_none:
+            hits = f"{row.cache_hits}" if row.cache_hits >= 0 else "no cache"
+            cells = [f"{row.seconds:.0f}", f"{row.cpu_seconds:.0f}", f"{row.compiled}", hits]
+        else:
+            cells = [numbers.MISSING] * 4
+        lines.append(row_line([escape(row.variant), *cells, escape(cost_state(row))]))
+    return lines
 
 
 def _roofline(roofline: Roofline) -> list[str]:
@@ -82,7 +116,8 @@ def _provenance(document: Document) -> str:
     return f"{'; '.join(escape(part) for part in parts)}."
 
 
-def _answer(text: str) -> str:
+def marked(text: str) -> str:
+    """Return a sentence with its backticked names in bold, the rest escaped."""
     parts = text.split("`")
     return "".join(f"**{escape(part)}**" if n % 2 else escape(part) for n, part in enumerate(parts))
 
@@ -90,8 +125,11 @@ def _answer(text: str) -> str:
 def _cells(variant: VariantResult) -> list[str]:
     inspection = variant.inspection
     inspected = inspection.verdict != NOT_INSPECTED
-    share = numbers.percent(inspection.kernels.share, 0) if inspection.kernels else numbers.MISSING
-    cells = [escape(variant.name), escape(inspection.highest) if inspected else "–", share]
+    name = escape(variant.name)
+    if variant.source is not None:
+        name += f" (source {escape(variant.source.spec)})"
+    kind = escape(variant.kind) or numbers.MISSING
+    cells = [name, kind, escape(inspection.highest) if inspected else numbers.MISSING]
     for result in variant.workloads:
         cells += [numbers.throughput(result.median), _compared(result, variant.status)]
     return cells

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from llamabuild.report.allocators import huge_share
 from llamabuild.report.material import left_out, tokens_per_second
 from llamabuild.report.portable import clean, clean_value
 
@@ -59,6 +60,9 @@ def comparison_rows(document: Document) -> list[Row]:
         {
             "run": document.run.id,
             "variant": variant.name,
+            "kind": variant.kind,
+            "source": variant.source.spec if variant.source else document.source.spec,
+            "build": variant.build.id if variant.build else "",
             "workload": result.name,
             "status": variant.status,
             "reason": variant.reason,
@@ -73,6 +77,10 @@ def comparison_rows(document: Document) -> list[Row]:
             "mad_tokens_per_second": result.mad,
             "trials": result.trials,
             "failed_trials": result.failed,
+            "minor_faults": result.minor_faults,
+            "peak_rss_bytes": result.peak_rss_bytes,
+            "allocator_library": variant.allocation.library if variant.allocation else "",
+            "huge_page_share": huge_share(variant.allocation) if variant.allocation else None,
             "baseline": document.baseline,
         }
         for variant in document.variants
@@ -115,6 +123,49 @@ def inspection_rows(run: Run) -> list[Row]:
         for inspection in arm.inspections
         for function in inspection.functions
     ]
+
+
+def execution_rows(document: Document) -> list[Row]:
+    """Return one row a variant, workload and function that was seen to run."""
+    return [
+        {
+            "run": document.run.id,
+            "variant": variant.name,
+            "workload": execution.workload,
+            "method": execution.method,
+            "samples": execution.samples,
+            "library": function.library,
+            "function": function.name,
+            "share": function.share,
+            "groups": " ".join(function.groups),
+        }
+        for variant in document.variants
+        for execution in variant.executions
+        for function in execution.functions
+    ]
+
+
+def cost_rows(document: Document) -> list[Row]:
+    """Return one row a variant: what its build cost, with ``stage_…_seconds`` columns."""
+    rows = []
+    for cost in document.cost.rows:
+        row: Row = {
+            "run": document.run.id,
+            "variant": cost.variant,
+            "build": cost.build,
+            "shares_build_of": cost.shares,
+            "why_none": cost.why_none,
+            "cached": cost.cached,
+            "compiled": cost.compiled,
+            "cache_hits": cost.cache_hits,
+            "seconds": cost.seconds,
+            "cpu_seconds": cost.cpu_seconds,
+        }
+        for stage in cost.stages:
+            name = stage.name.replace(": ", "_").replace(" ", "_")
+            row[f"stage_{clean(name)}_seconds"] = stage.seconds
+        rows.append(row)
+    return rows
 
 
 def run_row(run: Run) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -12,10 +13,13 @@ from rich.text import Text
 
 from llamabuild.report import numbers
 from llamabuild.report.document import FAILED, NOT_INSPECTED
+from llamabuild.report.findings import NOT_MEASURED
 from llamabuild.report.palette import VERDICT_MARK
 from llamabuild.report.portable import clean
+from llamabuild.report.proof_lines import proof_lines
+from llamabuild.report.ranking import ranked
 from llamabuild.report.rows import run_row
-from llamabuild.types.comparison import BASELINE, EQUIVALENT, FASTER, SLOWER
+from llamabuild.types.comparison import BASELINE, EQUIVALENT, FASTER, NO_DIFFERENCE, SLOWER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +28,12 @@ if TYPE_CHECKING:
     from llamabuild.types.kernels import KernelRun
     from llamabuild.types.run import Run
 
-PLAIN_WIDTH = 120
+PLAIN_WIDTH = 100
+NAME_WIDTH = 22
 LISTING_WIDTH = 200
+LEGEND = "  ".join(
+    f"{VERDICT_MARK[verdict]} {verdict}" for verdict in (FASTER, SLOWER, EQUIVALENT, NO_DIFFERENCE)
+)
 _STYLES = {FASTER: "blue", SLOWER: "red", EQUIVALENT: "cyan", BASELINE: "bold"}
 
 
@@ -74,6 +82,12 @@ def print_text(document: Document, console: Console) -> None:
     console.print(Text(document.answer.replace("`", "")), soft_wrap=False)
     console.print()
     console.print(results_table(document))
+    units = numbers.listing(list(dict.fromkeys(work.unit for work in document.run.workloads)))
+    console.print(Text(f"{units}, ratio [interval]: {LEGEND}", style="dim"))
+    console.print()
+    for finding in document.findings:
+        if finding.topic != NOT_MEASURED:
+            _print_item(finding.text.replace("`", ""), console)
     for variant in document.variants:
         if variant.reason:
             line = Text(f"{variant.name}: ", style="bold")
@@ -86,34 +100,52 @@ def print_text(document: Document, console: Console) -> None:
 
 
 def results_table(document: Document) -> Table:
-    """Return one row a variant."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    """Return one row a variant, the fastest first; a name too long for its column is broken."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("build", no_wrap=True)
-    table.add_column("status")
     table.add_column("SIMD", no_wrap=True)
-    table.add_column("vector", justify="right", no_wrap=True)
     for workload in document.run.workloads:
-        table.add_column(Text(f"{workload.name}\n{workload.unit}"), justify="right", no_wrap=True)
-        table.add_column(Text(f"{workload.name}\nvs {document.baseline}"))
-    for variant in document.variants:
+        table.add_column(Text(workload.name), justify="right", no_wrap=True)
+        table.add_column(Text(f"vs {document.baseline}"))
+    for variant in ranked(document.variants):
         table.add_row(*_cells(variant))
     return table
+
+
+def _print_item(text: str, console: Console) -> None:
+    """Print a list item whose further lines stand under its first word."""
+    table = Table.grid(padding=(0, 1))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    table.add_row(Text("·"), Text(text))
+    console.print(table)
 
 
 def _cells(variant: VariantResult) -> list[Text]:
     inspection = variant.inspection
     highest = numbers.MISSING if inspection.verdict == NOT_INSPECTED else inspection.highest
-    share = numbers.percent(inspection.kernels.share, 0) if inspection.kernels else numbers.MISSING
     ready = variant.status == "ready"
     cells = [
-        Text(variant.name, style="bold"),
-        Text("measured" if ready else variant.status, style="" if ready else "yellow"),
+        Text(broken(variant.name), style="bold"),
         Text(highest, style="red" if inspection.verdict == FAILED else ""),
-        Text(share),
     ]
-    for result in variant.workloads:
-        cells += [Text(numbers.throughput(result.median)), _compared(result)]
+    for place, result in enumerate(variant.workloads):
+        missing = Text("" if ready or place else variant.status, style="yellow")
+        compared = _compared(result) if ready else missing
+        cells += [Text(numbers.throughput(result.median)), compared]
     return cells
+
+
+def broken(name: str, width: int = NAME_WIDTH) -> str:
+    """Return a name over several lines, parted at its ``+`` where it has some."""
+    lines = [""]
+    for part in re.split(r"(?=\+)", name):
+        if lines[-1] and len(lines[-1]) + len(part) > width:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(
+        line[start : start + width] for line in lines for start in range(0, len(line) or 1, width)
+    )
 
 
 def _compared(result: WorkloadResult) -> Text:
@@ -124,8 +156,7 @@ def _compared(result: WorkloadResult) -> Text:
     number = numbers.ratio(result.ratio, result.low, result.high)
     span = numbers.interval(result.ratio, result.low, result.high)
     text = Text(f"{mark} {number} ", style=style)
-    text.append(span, style="default")
-    return text.append(f"\n  {result.verdict}")
+    return text.append(span, style="default")
 
 
 def _roofline(document: Document) -> list[str]:
@@ -147,6 +178,7 @@ def _roofline(document: Document) -> list[str]:
 
 def _print_footer(document: Document, console: Console) -> None:
     run = document.run
+    console.print()
     for item in document.noise:
         state = "" if item.usable else " (not usable as a gate)"
         line = f"noise floor of {item.workload}: {numbers.percent(item.floor)}{state}"
@@ -155,6 +187,10 @@ def _print_footer(document: Document, console: Console) -> None:
         console.print(Text(numbers.sentence(document.limits)))
     for line in _roofline(document):
         console.print(Text(line))
+    for title, lines in proof_lines(document):
+        console.print(Text(f"{title}:", style="bold"))
+        for line in lines:
+            _print_item(line, console)
     blocks = numbers.count(document.blocks, "block")
     discarded = len(document.discarded)
     console.print(

@@ -135,6 +135,60 @@ def test_a_program_is_asked_once(programs, tmp_path):
     assert (tmp_path / "log").read_text() == "asked\n"
 
 
+def compiler(programs, version, name=""):
+    """Put clang and clang++ of a version on PATH, under names of their own or bare ones."""
+    for base in ("clang", "clang++"):
+        programs(f"{base}{name}", f"echo 'Debian clang version {version}.1.7'")
+
+
+def test_clang_is_the_newest_there_is(programs, tmp_path):
+    for version in (9, 18, 19):
+        compiler(programs, version, f"-{version}")
+    tool = tools.find_tool("clang")
+    assert (tool.name, tool.path) == ("clang", str(tmp_path / "bin" / "clang-19"))
+    assert "19.1.7" in tool.version
+    assert tools.find_tool("clang++").path.endswith("/clang++-19")
+    assert tools.find_tool("clang-18").path.endswith("/clang-18")
+
+
+@pytest.mark.parametrize(("plain", "chosen"), [(14, "clang-19"), (19, "clang"), (20, "clang")])
+def test_a_clang_without_a_number_counts_by_what_it_says(programs, plain, chosen):
+    compiler(programs, 19, "-19")
+    compiler(programs, plain)
+    assert tools.find_tool("clang").path.endswith(f"/{chosen}")
+
+
+def test_a_clang_of_which_half_is_missing_does_not_count(programs):
+    compiler(programs, 18, "-18")
+    programs("clang-19", "echo clang version 19.1.7")
+    programs("clang++-20", "echo clang version 20.1.0")
+    assert tools.find_tool("clang").path.endswith("/clang-18")
+    assert tools.find_tool("clang++").path.endswith("/clang++-18")
+
+
+def test_a_program_that_is_there_with_a_version_alone(programs):
+    programs("gcc-12", "echo gcc 12.2.0")
+    assert tools.find_tool("gcc").path.endswith("/gcc-12")
+    programs("gcc", "echo gcc 11.1.0")
+    tools.find_tool.cache_clear()
+    assert tools.find_tool("gcc").path.endswith("/gcc")
+
+
+def test_a_file_of_that_name_that_is_no_program_is_no_version(programs, tmp_path):
+    compiler(programs, 18, "-18")
+    for name in ("clang-99", "clang++-99"):
+        (tmp_path / "bin" / name).write_text("")
+    assert tools.find_tool("clang").path.endswith("/clang-18")
+
+
+def test_a_program_is_located_without_running_it(programs, tmp_path):
+    path = programs("git", f"echo ran >> {tmp_path}/log")
+    assert tools.locate_tool("git") == path
+    assert not (tmp_path / "log").exists()
+    with pytest.raises(EnvironmentLacks, match="'gcc' was not found.*apt-get install gcc"):
+        tools.locate_tool("gcc")
+
+
 def test_all_that_are_there(programs, monkeypatch):
     for name in ("cmake", "ninja"):
         monkeypatch.setitem(sys.modules, name, None)

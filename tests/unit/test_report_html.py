@@ -60,9 +60,10 @@ def page(html):
     return Page(html)
 
 
-def test_all_sections_are_there_and_tags_balance(page):
+def test_an_older_run_has_all_but_the_proofs_and_tags_balance(page):
     assert page.open == []
-    assert {section.name for section in SECTIONS} <= set(page.ids)
+    sections = {section.name for section in SECTIONS}
+    assert sections - set(page.ids) == {"execution", "memory", "profiles"}
     assert page.tags.count("h1") == 1
 
 
@@ -115,7 +116,9 @@ def test_numbers_reasons_and_provenance_are_shown(page):
 def test_rows_without_a_number_have_no_sort_value(html):
     table = html[html.index('id="results"') : html.index('id="ratios"')]
     row = table[table.index("<code>lto</code>") :].split("</tr>")[0]
-    assert re.findall(r'data-value="([^"]*)"', row) == ["build failed"]
+    values = re.findall(r'data-value="([^"]*)"', row)
+    assert values[0] == "build failed"
+    assert not [value for value in values if re.fullmatch(r"[\d.]+", value)]
 
 
 def hostile_run():

@@ -39,7 +39,8 @@ def test_report_folder_is_complete_and_has_no_leftovers(tmp_path):
     names = {str(path.relative_to(page.parent)) for path in page.parent.rglob("*.*")}
     plots = {f"plots/{name}.{kind}" for name in ("ratios", "trials", "isa", "build-cost")
              for kind in ("svg", "png")}  # fmt: skip
-    tables = {"report.html", "results.json", "results.md", "comparisons.csv", "trials.csv"}
+    tables = {"report.html", "results.json", "results.md", "comparisons.csv", "trials.csv",
+              "build-cost.csv"}  # fmt: skip
     assert names == plots | tables
     assert page.stat().st_mode & 0o777 == 0o644
     data = json.loads((page.parent / "results.json").read_text())

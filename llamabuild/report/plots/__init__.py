@@ -6,6 +6,7 @@ To add one: a file with a function from material to figure, and an entry here.
 from __future__ import annotations
 
 from llamabuild.report.plots.cost import draw_cost
+from llamabuild.report.plots.execution import draw_execution
 from llamabuild.report.plots.forest import draw_forest
 from llamabuild.report.plots.isa import draw_isa
 from llamabuild.report.plots.plot import Plot
@@ -16,5 +17,6 @@ FOREST = Plot("ratios", "Speed of each build relative to the baseline, with inte
 SHARES = Plot("roofline", "Speed of each build as a share of what the machine allows", draw_shares)
 TIMELINE = Plot("trials", "Every trial over time, relative to the baseline", draw_timeline)
 ISA = Plot("isa", "Newest SIMD instruction group in each kernel of each build", draw_isa)
-COST = Plot("build-cost", "Build time and size of each build", draw_cost)
-PLOTS = (FOREST, SHARES, ISA, COST, TIMELINE)
+EXECUTION = Plot("execution", "Functions that ran, by their share of the time", draw_execution)
+COST = Plot("build-cost", "Build time by stage and size of each build", draw_cost)
+PLOTS = (FOREST, SHARES, EXECUTION, ISA, COST, TIMELINE)

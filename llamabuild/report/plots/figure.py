@@ -12,7 +12,7 @@ from llamabuild.report.palette import light
 from llamabuild.store.paths import cache_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -22,6 +22,9 @@ PNG_DPI = 160
 SMALL, NORMAL = 8.0, 9.0
 EDGE = 4.0
 """Points between the figure's left edge and the first letter."""
+LEAST_CHARACTERS, MOST_CHARACTERS = 20, 34
+INCHES_PER_CHARACTER, NAME_GAP = 0.08, 0.06
+"""Of the mean letter of a name at normal size."""
 Coords = tuple[str, str]
 BESIDE = ("axes fraction", "data")
 ABOVE = ("axes fraction", "axes fraction")
@@ -93,6 +96,14 @@ def label(
 def fitting(name: str, characters: int) -> str:
     """Return a name that takes at most so many characters."""
     return name if len(name) <= characters else f"{name[: characters - 1]}…"
+
+
+def name_column(names: Iterable[str]) -> tuple[float, Callable[[str], str]]:
+    """Return the width in inches of a column of names, and what fits a name into it."""
+    longest = max((len(name) for name in names), default=0)
+    characters = min(MOST_CHARACTERS, max(LEAST_CHARACTERS, longest))
+    width = EDGE / 72 + INCHES_PER_CHARACTER * characters + NAME_GAP
+    return width, lambda name: fitting(name, characters)
 
 
 def as_bytes(figure: Figure, kind: str) -> bytes:

@@ -14,6 +14,7 @@ from llamabuild.report.plots.figure import (
     SMALL,
     fitting,
     label,
+    name_column,
     new_figure,
     panel,
 )
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from llamabuild.report.document import WorkloadResult
     from llamabuild.report.material import Material
 
-ROW, HEAD, FOOT, GAP, LEFT, RIGHT = 0.27, 0.34, 0.32, 0.22, 1.6, 1.9
+ROW, HEAD, FOOT, GAP, RIGHT = 0.27, 0.34, 0.32, 0.22, 1.9
+TIGHT, MANY = 0.215, 16
+"""Height of a row when there are that many."""
 NEAR = (0.75, 4.0)
 """Ratios outside get an arrow and their number, so that the others stay readable."""
 MARKERS = {FASTER: "^", SLOWER: "v", EQUIVALENT: "s", NO_DIFFERENCE: "o", BASELINE: "D"}
@@ -43,25 +46,33 @@ def draw_forest(material: Material) -> Figure | None:
             for variant in document.variants
             if variant.workloads[place].ratio
         ]
+        rows.sort(key=lambda row: -(row[1].ratio or 0.0))
         thresholds = [item.threshold for item in document.noise if item.workload == workload.name]
         threshold = max([document.run.schedule.threshold, *thresholds])
         if any(result.verdict != BASELINE for _, result in rows):
             panels.append((workload.name, threshold, rows))
     if not panels:
         return None
-    heights = [ROW * len(rows) for _, _, rows in panels]
+    heights = [(ROW if len(rows) < MANY else TIGHT) * len(rows) for _, _, rows in panels]
+    left, fit = name_column(name for _, _, rows in panels for name, _ in rows)
     total = sum(heights) + len(panels) * (HEAD + FOOT) + GAP * (len(panels) - 1)
     figure = new_figure(total)
-    width = figure.get_size_inches()[0] - LEFT - RIGHT
+    width = figure.get_size_inches()[0] - left - RIGHT
     top = total
     for (name, threshold, rows), height in zip(panels, heights, strict=True):
-        axes = panel(figure, LEFT, top - HEAD - height, width, height)
-        _draw_panel(axes, name, threshold, rows)
+        axes = panel(figure, left, top - HEAD - height, width, height)
+        _draw_panel(axes, threshold, rows)
+        label(
+            axes, fitting(name, 20), (0, 1), coords=ABOVE, offset=(EDGE - left * 72, 13),
+            size=NORMAL + 1, bold=True,
+        )  # fmt: skip
+        for place, (variant, _) in enumerate(rows):
+            label(axes, fit(variant), (0, place), offset=(EDGE - left * 72, 0))
         top -= HEAD + height + FOOT + GAP
     return figure
 
 
-def _draw_panel(axes: Axes, workload: str, threshold: float, rows: list[Row]) -> None:
+def _draw_panel(axes: Axes, threshold: float, rows: list[Row]) -> None:
     from matplotlib.ticker import NullLocator  # noqa: PLC0415 - slow to load
 
     low, high = limits([result for _, result in rows], threshold)
@@ -70,19 +81,17 @@ def _draw_panel(axes: Axes, workload: str, threshold: float, rows: list[Row]) ->
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.axvspan(1 / (1 + threshold), 1 + threshold, color=light("band"), linewidth=0, zorder=0)
     axes.axvline(1, color=light("muted"), linewidth=0.8, zorder=1)
-    for place, (name, result) in enumerate(rows):
+    places = range(len(rows))
+    axes.hlines(places, low, high, color=light("line"), linewidth=0.5, zorder=0)
+    for place, (_, result) in enumerate(rows):
         _draw_row(axes, place, result, (low, high))
-        _label_row(axes, place, name, result)
+        _label_row(axes, place, result)
     ticks = _ticks(low, high)
     axes.set_xticks(ticks, labels=[f"{tick:.4g}×" for tick in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.grid(visible=True, axis="x", color=light("line"), linewidth=0.7)
     axes.set_axisbelow(True)
     axes.set_yticks([])
-    label(
-        axes, fitting(workload, 20), (0, 1), coords=ABOVE, offset=(EDGE - LEFT * 72, 13),
-        size=NORMAL + 1, bold=True,
-    )  # fmt: skip
     title = f"ratio of {rows[0][1].unit} to the baseline"
     label(axes, title, (0, 1), coords=ABOVE, offset=(0, 13), role="muted", size=SMALL)
 
@@ -102,14 +111,13 @@ def _draw_row(axes: Axes, place: int, result: WorkloadResult, limits: tuple[floa
         ends = (max(low, result.low), min(high, result.high))
         axes.plot(ends, (place, place), color=colour, linewidth=2.2, solid_capstyle="butt")
     axes.plot(
-        [ratio], [place], MARKERS.get(result.verdict, "o"), markersize=6.5, color=colour,
+        [ratio], [place], MARKERS.get(result.verdict, "o"), markersize=6, color=colour,
         markerfacecolor=light("panel") if result.verdict == NO_DIFFERENCE else colour,
         markeredgewidth=1.4,
     )  # fmt: skip
 
 
-def _label_row(axes: Axes, place: int, name: str, result: WorkloadResult) -> None:
-    label(axes, fitting(name, 22), (0, place), offset=(EDGE - LEFT * 72, 0))
+def _label_row(axes: Axes, place: int, result: WorkloadResult) -> None:
     role = VERDICT_ROLE.get(result.verdict, "muted")
     if result.verdict == BASELINE:
         label(axes, "baseline", (1, place), offset=(10, 0), role=role, bold=True)

@@ -14,6 +14,7 @@ from llamabuild.report.plots.figure import (
     SMALL,
     fitting,
     label,
+    name_column,
     new_figure,
     panel,
 )
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from llamabuild.report.material import Material
     from llamabuild.roofline import Share
 
-ROW, HEAD, FOOT, GAP, LEFT, RIGHT = 0.27, 0.34, 0.3, 0.2, 1.6, 1.9
+ROW, HEAD, FOOT, GAP, RIGHT = 0.24, 0.34, 0.3, 0.2, 1.9
 BAR = 0.55
 ROLES = {MEMORY_BOUND: "faster", COMPUTE_BOUND: "warn"}
 TICKS = (0, 0.25, 0.5, 0.75, 1)
@@ -36,33 +37,41 @@ TICKS = (0, 0.25, 0.5, 0.75, 1)
 
 def draw_shares(material: Material) -> Figure | None:
     """Draw the bars; None without bounds."""
-    shares = sorted(material.document.roofline.shares, key=lambda share: share.workload)
+    shares = sorted(
+        material.document.roofline.shares, key=lambda share: (share.workload, -share.share)
+    )
     if not shares:
         return None
     panels = [(name, list(group)) for name, group in groupby(shares, lambda s: s.workload)]
     order = [workload.name for workload in material.document.run.workloads]
     panels.sort(key=lambda item: order.index(item[0]))
     total = ROW * len(shares) + len(panels) * (HEAD + FOOT) + GAP * (len(panels) - 1)
+    left, fit = name_column(share.variant for share in shares)
     figure = new_figure(total)
-    width = figure.get_size_inches()[0] - LEFT - RIGHT
+    width = figure.get_size_inches()[0] - left - RIGHT
     right = max(1.0, *(share.share for share in shares)) * 1.02
     top = total
     for name, rows in panels:
         height = ROW * len(rows)
-        axes = panel(figure, LEFT, top - HEAD - height, width, height)
+        axes = panel(figure, left, top - HEAD - height, width, height)
         axes.set_xlim(0, right)
-        _draw_panel(axes, name, rows)
+        _draw_panel(axes, rows)
+        for place, share in enumerate(rows):
+            label(axes, fit(share.variant), (0, place), offset=(EDGE - left * 72, 0))
+        label(
+            axes, fitting(name, 20), (0, 1), coords=ABOVE, offset=(EDGE - left * 72, 13),
+            size=NORMAL + 1, bold=True,
+        )  # fmt: skip
         top -= HEAD + height + FOOT + GAP
     return figure
 
 
-def _draw_panel(axes: Axes, workload: str, rows: Sequence[Share]) -> None:
+def _draw_panel(axes: Axes, rows: Sequence[Share]) -> None:
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.axvline(1, color=light("muted"), linewidth=0.8, zorder=1)
     for place, share in enumerate(rows):
         role = ROLES.get(share.verdict, "unclear")
         axes.barh([place], [share.share], height=BAR, color=light(role), linewidth=0, zorder=2)
-        label(axes, fitting(share.variant, 22), (0, place), offset=(EDGE - LEFT * 72, 0))
         text = numbers.part(share.share)
         label(axes, text, (1, place), offset=(10, 0), role=role, bold=True)
         offset = (48, 0)
@@ -71,9 +80,5 @@ def _draw_panel(axes: Axes, workload: str, rows: Sequence[Share]) -> None:
     axes.grid(visible=True, axis="x", color=light("line"), linewidth=0.7)
     axes.set_axisbelow(True)
     axes.set_yticks([])
-    label(
-        axes, fitting(workload, 20), (0, 1), coords=ABOVE, offset=(EDGE - LEFT * 72, 13),
-        size=NORMAL + 1, bold=True,
-    )  # fmt: skip
     title = "share of what bandwidth and arithmetic allow"
     label(axes, title, (0, 1), coords=ABOVE, offset=(0, 13), role="muted", size=SMALL)

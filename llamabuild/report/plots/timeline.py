@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from llamabuild.report import numbers
 from llamabuild.report.material import left_out, tokens_per_second
 from llamabuild.report.palette import light
-from llamabuild.report.plots.figure import ABOVE, EDGE, SMALL, fitting, label, new_figure, panel
+from llamabuild.report.plots.figure import ABOVE, EDGE, SMALL, label, name_column, new_figure, panel
 from llamabuild.report.portable import clean
 from llamabuild.types.run import NOISE_ARM
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from llamabuild.report.material import Material
 
-STRIP, HEAD, FOOT, GAP, LEFT, RIGHT = 0.44, 0.36, 0.66, 0.75, 1.5, 0.55
+HEAD, FOOT, GAP, RIGHT = 0.36, 0.66, 0.75, 0.55
+STRIP, TIGHT, MANY = 0.44, 0.3, 16
+"""Height of a strip, and of one when there are that many."""
 LEAST_SPAN = 0.03
 """Half the height of a strip in log units, so that a quiet run looks quiet."""
 LEGEND = (
@@ -42,21 +44,23 @@ def draw_timeline(material: Material) -> Figure | None:
     ]
     if not names:
         return None
-    total = HEAD + FOOT + STRIP * len(names)
+    strip = STRIP if len(names) < MANY else TIGHT
+    left_edge, fit = name_column(clean(name) for name in names)
+    total = HEAD + FOOT + strip * len(names)
     figure = new_figure(total)
-    room = figure.get_size_inches()[0] - LEFT - RIGHT - GAP * (len(workloads) - 1)
+    room = figure.get_size_inches()[0] - left_edge - RIGHT - GAP * (len(workloads) - 1)
     width = room / len(workloads)
     for column, workload in enumerate(workloads):
-        left = LEFT + column * (width + GAP)
-        axes = panel(figure, left, FOOT, width, STRIP * len(names))
+        left = left_edge + column * (width + GAP)
+        axes = panel(figure, left, FOOT, width, strip * len(names))
         strips = [series.get((name, workload), {}) for name in names]
         span = _span(strips, material)
         _prepare(axes, len(names), material)
         for row, blocks in enumerate(strips):
             _draw_strip(axes, row, blocks, span, material)
             if column == 0:
-                name = fitting(clean(names[row]), 20)
-                label(axes, name, (0, row), offset=(EDGE - LEFT * 72, 0))
+                name = fit(clean(names[row]))
+                label(axes, name, (0, row), offset=(EDGE - left_edge * 72, 0))
         title = f"{workload} (each strip ±{math.expm1(span) * 100:.0f} %)"
         label(axes, title, (0, 1), coords=ABOVE, offset=(0, 11), role="muted", size=SMALL)
     place = EDGE / 72 / figure.get_size_inches()[0]

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from llamabuild.report import numbers
 from llamabuild.report.document import FAILED, PASSED
+from llamabuild.report.proof_lines import some
 from llamabuild.report.sections.section import Section
 
 if TYPE_CHECKING:
     from llamabuild.report.document import Document
     from llamabuild.report.material import Material
 
+FEW = 6
 GOOD, WARN, BAD = "good", "warn", "bad"
 Check = tuple[str, str, str]
 """State, headline, detail."""
@@ -19,7 +21,13 @@ Check = tuple[str, str, str]
 
 def checks(document: Document) -> list[Check]:
     """Return what speaks for and against believing this run."""
-    found = [_measured(document), _noise(document), _instructions(document), _output(document)]
+    found = [
+        _measured(document),
+        _noise(document),
+        _instructions(document),
+        _output(document),
+        _allocators(document),
+    ]
     return [check for check in found if check is not None]
 
 
@@ -27,7 +35,7 @@ def _measured(document: Document) -> Check:
     total = len(document.variants)
     missing = [variant.name for variant in document.variants if variant.status != "ready"]
     detail = (
-        f"without results: {', '.join(missing)}" if missing else "every build that was asked for"
+        f"without results: {some(missing, FEW)}" if missing else "every build that was asked for"
     )
     headline = f"{total - len(missing)} of {total} builds measured"
     return (WARN if missing else GOOD), headline, detail
@@ -60,7 +68,7 @@ def _instructions(document: Document) -> Check | None:
     failed = [name for name, verdict in verdicts.items() if verdict == FAILED]
     headline = f"SIMD as expected in {len(verdicts) - len(failed)} of {len(verdicts)}"
     detail = (
-        f"not in: {', '.join(failed)}" if failed else "read from the machine code of each build"
+        f"not in: {some(failed, FEW)}" if failed else "read from the machine code of each build"
     )
     return (BAD if failed else GOOD), headline, detail
 
@@ -76,9 +84,27 @@ def _output(document: Document) -> Check | None:
     wrong = [name for name, verdict in verdicts.items() if verdict == "different"]
     headline = f"Same output in {len(verdicts) - len(wrong)} of {len(verdicts)}"
     detail = (
-        f"different, therefore not timed: {', '.join(wrong)}"
+        f"different, therefore not timed: {some(wrong, FEW)}"
         if wrong
         else f"next-token probabilities match those of {document.baseline}"
+    )
+    return (WARN if wrong else GOOD), headline, detail
+
+
+def _allocators(document: Document) -> Check | None:
+    promised = {
+        variant.name: variant.allocation.passed
+        for variant in document.variants
+        if variant.allocation is not None and variant.allocation.expected
+    }
+    if not promised:
+        return None
+    wrong = [name for name, passed in promised.items() if not passed]
+    headline = f"Allocator in use in {len(promised) - len(wrong)} of {len(promised)}"
+    detail = (
+        f"another malloc answered, therefore not timed: {some(wrong, FEW)}"
+        if wrong
+        else "malloc of the running process was the promised one"
     )
     return (WARN if wrong else GOOD), headline, detail
 

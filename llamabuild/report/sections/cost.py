@@ -1,10 +1,11 @@
-"""What the builds cost."""
+"""What each build added to the cost of the run."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from llamabuild.report.plots import COST as COST_PLOT
+from llamabuild.report.proof_lines import cost_state
 from llamabuild.report.sections.section import Section, picture
 
 if TYPE_CHECKING:
@@ -15,8 +16,13 @@ def _context(material: Material) -> dict[str, Any] | None:
     drawn = picture(COST_PLOT, material)
     if drawn is None:
         return None
-    built = [variant for variant in material.document.variants if variant.build is not None]
-    return {"picture": drawn, "built": built}
+    bytes_of = {v.build.id: v.build.bytes for v in material.document.variants if v.build}
+    return {
+        "picture": drawn,
+        "cost": material.document.cost,
+        "bytes_of": bytes_of,
+        "state": cost_state,
+    }
 
 
 COST = Section("cost", "Build cost", _context)

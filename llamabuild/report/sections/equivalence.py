@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from llamabuild.report.sections.section import Section
@@ -21,7 +22,8 @@ def _context(material: Material) -> dict[str, Any] | None:
     if all(variant.equivalence.verdict == NOT_CHECKED for variant in built):
         return None
     tokens = max(variant.equivalence.tokens for variant in built)
-    return {"built": built, "tokens": tokens}
+    verdicts = Counter(variant.equivalence.verdict for variant in built)
+    return {"built": built, "tokens": tokens, "verdicts": verdicts}
 
 
 EQUIVALENCE = Section("equivalence", "Same output?", _context)

@@ -8,6 +8,7 @@ from llamabuild.report import numbers
 from llamabuild.report.sections.section import Section
 
 if TYPE_CHECKING:
+    from llamabuild.report.document import VariantResult
     from llamabuild.report.material import Material
 
 Facts = list[tuple[str, str]]
@@ -31,10 +32,19 @@ def _context(material: Material) -> dict[str, Any]:
         ("SHA-256", model.sha256),
         ("Weights", "random: right for speed, meaningless for quality" if model.synthetic else ""),
     ]
+    others = {v.source.digest: v for v in material.document.variants if v.source is not None}
     return {
+        "others": [_other(variant) for variant in others.values()],
         "source_facts": [pair for pair in source_facts if pair[1]],
         "model_facts": [pair for pair in model_facts if pair[1]],
     }
+
+
+def _other(variant: VariantResult) -> tuple[str, str]:
+    source = variant.source
+    if source is None:
+        return variant.name, ""
+    return f"Source of {variant.name}", f"{source.spec}, version {source.version}, {source.digest}"
 
 
 INPUTS = Section("inputs", "Source and model", _context)

@@ -23,6 +23,18 @@ def _level(function: FunctionInfo, group: str) -> int:
     return level(function.groups.get(group, 0) / max(1, function.instructions))
 
 
+def _distinct(variants: list[VariantResult]) -> list[tuple[VariantResult, list[str]]]:
+    """Return the first variant of each build, with the names of those that share it."""
+    found: dict[str, tuple[VariantResult, list[str]]] = {}
+    for variant in variants:
+        key = variant.build.id if variant.build else f"variant {variant.name}"
+        if key in found:
+            found[key][1].append(variant.name)
+        else:
+            found[key] = (variant, [])
+    return list(found.values())
+
+
 def _context(material: Material) -> dict[str, Any] | None:
     inspected = [
         variant
@@ -33,7 +45,9 @@ def _context(material: Material) -> dict[str, Any] | None:
         return None
     return {
         "picture": picture(ISA, material),
-        "inspected": [(variant, _groups(variant)) for variant in inspected],
+        "inspected": [
+            (variant, _groups(variant), sharing) for variant, sharing in _distinct(inspected)
+        ],
         "level": _level,
     }
 

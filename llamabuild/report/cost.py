@@ -1,0 +1,94 @@
+"""What each arm added to the cost of a run: a build, a share in one, or nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from llamabuild.report.cost_document import Cost, CostRow
+from llamabuild.report.portable import clean
+
+if TYPE_CHECKING:
+    from llamabuild.types.build import Build, Stage
+    from llamabuild.types.run import Arm, Run
+
+
+def cost_of(run: Run) -> Cost:
+    """Return the marginal costs of a run's builds.
+
+    Each build, and each profile, is counted once: with the first arm that uses it.
+    """
+    owners: dict[str, str] = {}
+    profiles: set[str] = set()
+    rows = tuple(_row(arm, owners, profiles) for arm in run.arms)
+    own = [row for row in rows if row.build and not row.shares]
+    full = _first_full(run)
+    seconds = sum(row.seconds for row in own)
+    return Cost(
+        rows=rows,
+        builds=len(own),
+        seconds=seconds,
+        cpu_seconds=sum(row.cpu_seconds for row in own),
+        built_now_seconds=sum(row.seconds for row in own if not row.cached),
+        full_build=clean(full.name) if full else "",
+        full_build_seconds=full.build.seconds if full and full.build else None,
+        multiple=seconds / full.build.seconds if full and full.build else None,
+    )
+
+
+def _row(arm: Arm, owners: dict[str, str], profiles: set[str]) -> CostRow:
+    build, name = arm.build, clean(arm.name)
+    nothing = CostRow(
+        variant=name,
+        build=build.id if build else "",
+        shares="",
+        why_none="",
+        cached=arm.build_cached,
+        compiled=0,
+        cache_hits=0,
+        seconds=0.0,
+        cpu_seconds=0.0,
+        stages=(),
+    )
+    if arm.prebuilt is not None:
+        why = "somebody else's build: nothing to build"
+        return msgspec.structs.replace(nothing, why_none=why)
+    if build is None:
+        return msgspec.structs.replace(nothing, why_none=arm.status)
+    if build.id in owners:
+        return msgspec.structs.replace(nothing, shares=owners[build.id])
+    owners[build.id] = name
+    training = _profile_stages(build, profiles)
+    return msgspec.structs.replace(
+        nothing,
+        compiled=build.compiled,
+        cache_hits=build.cache_hits,
+        seconds=build.seconds + sum(stage.seconds for stage in training),
+        cpu_seconds=build.cpu_seconds + sum(stage.cpu_seconds for stage in training),
+        stages=(*training, *build.stages),
+    )
+
+
+def _profile_stages(build: Build, known: set[str]) -> tuple[Stage, ...]:
+    new = [profile for profile in build.profiles if profile.key not in known]
+    known.update(profile.key for profile in new)
+    return tuple(
+        msgspec.structs.replace(stage, name=f"{profile.kind} profile: {stage.name}")
+        for profile in new
+        for stage in profile.stages
+    )
+
+
+def _first_full(run: Run) -> Arm | None:
+    """Return the arm whose build was made first of those that were compiled from nothing."""
+    full = [
+        arm
+        for arm in run.arms
+        if arm.build is not None
+        and arm.prebuilt is None
+        and arm.build.compiled > 0
+        and arm.build.cache_hits <= 0
+        and arm.build.seconds > 0
+    ]
+    return min(full, key=lambda arm: arm.build.created if arm.build else "", default=None)

@@ -1,0 +1,217 @@
+"""What a reader wants to know first, beside the answer: a list of short findings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from llamabuild.report import numbers
+from llamabuild.report.document import Finding
+from llamabuild.report.ranking import is_measured, mean_log_ratio, overlap, ranked
+from llamabuild.report.simplicity import levers
+from llamabuild.types.comparison import BASELINE, EQUIVALENT, FASTER, NO_DIFFERENCE, SLOWER
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llamabuild.report.document import VariantResult, WorkloadResult
+
+NOT_MEASURED = "not measured"
+"""Topic of findings that give the reasons of builds without results."""
+NULL = {EQUIVALENT, NO_DIFFERENCE}
+FEW = 6
+"""So many names fit into a sentence."""
+SIMPLER = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """The builds that were measured, the fastest first, and what they are compared with."""
+
+    baseline: str
+    workloads: dict[str, str]
+    """Name to words, in order."""
+    variants: tuple[VariantResult, ...]
+    """All of the run."""
+
+    @property
+    def measured(self) -> list[VariantResult]:
+        """The builds with results, without the baseline."""
+        found = [v for v in self.variants if is_measured(v) and v.name != self.baseline]
+        return ranked(found)
+
+    def leader(self, place: int) -> VariantResult | None:
+        """Return the build with the highest ratio on a workload, if it was shown to be faster."""
+        faster = [v for v in self.measured if v.workloads[place].verdict == FASTER]
+        return max(faster, key=lambda v: v.workloads[place].ratio or 0.0, default=None)
+
+    def allrounder(self) -> VariantResult | None:
+        """Return the build with the best mean ratio that is slower nowhere and faster somewhere."""
+        good = [
+            variant
+            for variant in self.measured
+            if all(result.verdict not in {SLOWER, BASELINE} for result in variant.workloads)
+            and any(result.verdict == FASTER for result in variant.workloads)
+        ]
+        return max(good, key=mean_log_ratio, default=None)
+
+
+def findings(field: Field) -> tuple[Finding, ...]:
+    """Return the findings in the order in which a reader needs them."""
+    found = [_fastest(field, place) for place in range(len(field.workloads))]
+    found += [_overall(field), _simpler(field), _unclear(field), _equivalent(field), _slower(field)]
+    found += [
+        Finding("dispatch", variant.dispatch.sentence, (variant.name,))
+        for variant in field.variants
+        if variant.dispatch is not None
+    ]
+    found += _missing(field)
+    return tuple(finding for finding in found if finding is not None)
+
+
+def few(names: Sequence[str], limit: int = FEW) -> str:
+    """Write names in backticks; those beyond the limit are counted."""
+    quoted = [f"`{name}`" for name in names]
+    if len(quoted) > limit + 1:
+        quoted = [*quoted[:limit], numbers.count(len(quoted) - limit, "other")]
+    return numbers.listing(quoted)
+
+
+def told(result: WorkloadResult) -> str:
+    """Write a ratio with its interval."""
+    span = numbers.interval(result.ratio, result.low, result.high)
+    return f"{numbers.ratio(result.ratio, result.low, result.high)} {span}".rstrip()
+
+
+def _fastest(field: Field, place: int) -> Finding | None:
+    if not field.measured:
+        return None
+    words = list(field.workloads.values())[place]
+    leader = field.leader(place)
+    if leader is None:
+        text = f"At {words} no build was shown to be faster than `{field.baseline}`."
+        return Finding("fastest", text, ())
+    own = leader.workloads[place]
+    speed = f"{numbers.throughput(own.median)} {own.unit}"
+    text = f"Fastest at {words}: `{leader.name}`, {told(own)}, {speed}."
+    rivals = _rivals(field, leader, (place,))
+    if rivals:
+        text += f" Not told apart from it: {few([rival.name for rival in rivals])}."
+    return Finding("fastest", text, (leader.name, *(rival.name for rival in rivals)))
+
+
+def _overall(field: Field) -> Finding | None:
+    best = field.allrounder()
+    places = range(len(field.workloads))
+    if best is None or len(places) < 2 or all(best == field.leader(p) for p in places):  # noqa: PLR2004 - one workload needs no compromise
+        return None
+    parts = [
+        f"{told(result)} at {words}"
+        for result, words in zip(best.workloads, field.workloads.values(), strict=True)
+    ]
+    text = f"Best over all without being slower anywhere: `{best.name}`, {numbers.listing(parts)}."
+    return Finding("overall", text, (best.name,))
+
+
+def _simpler(field: Field) -> Finding | None:
+    baseline = next((v for v in field.variants if v.name == field.baseline), None)
+    if baseline is None:
+        return None
+    everywhere = tuple(range(len(field.workloads)))
+    targets: list[tuple[VariantResult | None, tuple[int, ...]]] = [
+        (field.leader(place), (place,)) for place in everywhere
+    ]
+    targets.append((field.allrounder(), everywhere))
+    sentences: dict[str, tuple[str, ...]] = {}
+    for target, places in targets:
+        if target is None:
+            continue
+        limit = levers(target, baseline)
+        simpler = [v for v in _rivals(field, target, places) if levers(v, baseline) < limit]
+        simpler.sort(key=lambda v: levers(v, baseline))
+        names = [v.name for v in simpler[:SIMPLER]]
+        if names:
+            verb = "is" if len(names) == 1 else "are"
+            at = "" if places == everywhere else f" at {list(field.workloads.values())[places[0]]}"
+            text = (
+                f"{few(names)} {verb} simpler than `{target.name}`, "
+                f"and this run does not tell them apart{at}."
+            )
+            sentences.setdefault(text, (target.name, *names))
+    if not sentences:
+        return None
+    names = list(dict.fromkeys(name for names in sentences.values() for name in names))
+    return Finding("simpler", " ".join(sentences), tuple(names))
+
+
+def _unclear(field: Field) -> Finding | None:
+    found = [v for v in field.measured if all(r.verdict in NULL for r in v.workloads)]
+    found = [v for v in found if any(r.verdict == NO_DIFFERENCE for r in v.workloads)]
+    if not found:
+        return None
+    names = [variant.name for variant in found]
+    shown = [
+        result.detectable
+        for variant in found
+        for result in variant.workloads
+        if result.verdict == NO_DIFFERENCE and result.detectable is not None
+    ]
+    at = " at any workload" if len(field.workloads) > 1 else ""
+    text = f"No difference shown{at}: {few(names, len(names))}"
+    if shown:
+        text += f"; this run could have shown {numbers.percent(max(shown))}"
+    return Finding("no difference", f"{text}.", tuple(names))
+
+
+def _equivalent(field: Field) -> Finding | None:
+    names = [v.name for v in field.measured if all(r.verdict == EQUIVALENT for r in v.workloads)]
+    if not names:
+        return None
+    text = f"As fast as `{field.baseline}`, difference ruled out: {few(names, len(names))}."
+    return Finding("equivalent", text, tuple(names))
+
+
+def _slower(field: Field) -> Finding | None:
+    slow = [v for v in field.measured if all(r.verdict == SLOWER for r in v.workloads)]
+    if not slow:
+        return None
+    parts = []
+    for place, words in enumerate(field.workloads.values()):
+        worst = min(slow, key=lambda v: v.workloads[place].ratio or 0.0)
+        parts.append(f"{numbers.ratio(worst.workloads[place].ratio)} at {words}")
+    names = [variant.name for variant in slow]
+    down = "down to " if len(slow) > 1 else ""
+    text = f"Slower throughout: {few(names, len(names))}, {down}{numbers.listing(parts)}."
+    return Finding("slower", text, tuple(names))
+
+
+def _missing(field: Field) -> list[Finding]:
+    """Return one finding for each status, with the reason for each build."""
+    groups: dict[str, list[VariantResult]] = {}
+    for variant in field.variants:
+        if variant.status != "ready":
+            groups.setdefault(variant.status, []).append(variant)
+    found = []
+    for status, variants in groups.items():
+        parts = [
+            f"`{variant.name}`" + (f" ({_without_ticks(variant.reason)})" if variant.reason else "")
+            for variant in variants
+        ]
+        text = f"{numbers.sentence(status).rstrip('.')}: {'; '.join(parts)}."
+        found.append(Finding(NOT_MEASURED, text, tuple(variant.name for variant in variants)))
+    return found
+
+
+def _rivals(field: Field, leader: VariantResult, places: tuple[int, ...]) -> list[VariantResult]:
+    """Return the builds whose intervals overlap the leader's on these workloads."""
+    return [
+        variant
+        for variant in field.measured
+        if variant.name != leader.name
+        and all(overlap(variant.workloads[p], leader.workloads[p]) for p in places)
+    ]
+
+
+def _without_ticks(text: str) -> str:
+    # Backticks mark names in a finding; a reason may have its own.
+    return text.replace("`", "'")

@@ -1,0 +1,205 @@
+"""What ran, whose malloc answered and what a build cost, as the document has it."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from llamabuild.report.allocators import allocations, huge_share
+from llamabuild.report.cost import cost_of
+from llamabuild.report.execution import execution_info, is_waiting, summary, unsampled
+from llamabuild.report.material import prepare
+from llamabuild.report.proof_lines import cost_lines, cost_state, profile_lines, proof_lines, some
+from llamabuild.report.sections.execution import methods
+from llamabuild.report.sections.profiles import profiles
+from llamabuild.types.comparison import ComparisonSet
+from llamabuild.types.proof import Allocation, Execution, FunctionShare
+from tests import report_fixture as small
+from tests.report_fixture import catalogue
+
+NOTHING = ComparisonSet(blocks=0, look=0, alpha=0.01, decided=False, noise=(), comparisons=())
+
+
+@pytest.fixture(scope="module")
+def run():
+    return catalogue.run()
+
+
+@pytest.fixture(scope="module")
+def document(run):
+    return prepare(run, catalogue.trials(), catalogue.comparison_set()).document
+
+
+def variant(document, name):
+    return next(item for item in document.variants if item.name == name)
+
+
+def test_each_build_and_each_profile_is_paid_once(run):
+    cost = cost_of(run)
+    rows = {row.variant: row for row in cost.rows}
+    assert len(cost.rows) == len(run.arms)
+    assert rows["mimalloc"].shares == "native"
+    assert rows["mimalloc"].seconds == 0
+    assert cost_state(rows["mimalloc"]) == "shares the build of native: nothing to build"
+    names = [stage.name for stage in rows["pgo"].stages]
+    assert names == [
+        "gcc profile: instrument", "gcc profile: train", "gcc profile: merge",
+        "configure", "compile",
+    ]  # fmt: skip
+    again = [stage.name for stage in rows["pgo-bolt"].stages]
+    assert "gcc profile: train" not in again
+    assert "bolt profile: train" in again
+    assert rows["pgo"].seconds == pytest.approx(160.6 + 35.7)
+    assert cost.seconds == pytest.approx(sum(row.seconds for row in cost.rows))
+    assert cost.built_now_seconds == pytest.approx(cost.seconds - 2 * 35.7)
+
+
+def test_the_sum_is_a_multiple_of_the_first_full_build(run):
+    cost = cost_of(run)
+    assert cost.full_build == "generic"
+    assert cost.multiple == pytest.approx(cost.seconds / 213.4)
+    later = tuple(
+        msgspec.structs.replace(
+            arm, build=msgspec.structs.replace(arm.build, created="2026-11-22T23:00:00Z")
+        )
+        if arm.name == "generic"
+        else arm
+        for arm in run.arms
+    )
+    assert cost_of(msgspec.structs.replace(run, arms=later)).full_build == "ik"
+
+
+def test_without_a_full_build_there_is_no_multiple(run):
+    arms = tuple(arm for arm in run.arms if arm.build is None or arm.build.cache_hits)
+    cost = cost_of(msgspec.structs.replace(run, arms=arms))
+    assert (cost.full_build, cost.multiple, cost.full_build_seconds) == ("", None, None)
+    assert cost.seconds > 0
+    assert "times" not in cost_lines(cost)[0]
+
+
+def test_builds_of_others_and_failures_cost_nothing(run):
+    rows = {row.variant: row for row in cost_of(run).rows}
+    assert rows["prebuilt:llama-bench"].why_none.startswith("somebody else's")
+    assert rows["amx"].why_none == "unsupported"
+    assert cost_state(rows["avx2"]) == "was there already"
+
+
+def test_an_old_run_without_stages_has_costs():
+    cost = cost_of(small.run())
+    assert cost.builds == 7
+    assert all(row.stages == () for row in cost.rows)
+    assert cost.full_build == "generic"
+
+
+def execution(*functions, libraries=None):
+    return Execution(
+        workload="tg16", method="perf cpu-clock", samples=9, functions=functions,
+        libraries=libraries or {},
+    )  # fmt: skip
+
+
+def share(name, library, part):
+    return FunctionShare(name=name, library=library, share=part)
+
+
+def test_waiting_counts_libraries_and_barriers_once():
+    info = execution_info(
+        execution(
+            share("kernel", "libggml-cpu.so", 0.8),
+            share("ggml_barrier", "libggml-cpu.so", 0.05),
+            share("[unknown]", "libgomp.so.1.0.0", 0.06),
+            libraries={"libggml-cpu.so": 0.9, "libgomp.so.1.0.0": 0.07},
+        )
+    )
+    assert info.waiting == pytest.approx(0.12)
+    assert [is_waiting(function) for function in info.functions] == [False, True, True]
+
+
+def test_sentences_of_builds_that_agree_are_one(document):
+    found = summary(document.variants)
+    assert [ran.workload for ran in found] == sorted(ran.workload for ran in found)
+    first = found[0]
+    assert "ggml_gemm_q4_K_8x8_q8_K" in first.sentence
+    assert len(first.variants) > 20
+    assert first.low < first.high
+    names = [name for ran in found if ran.workload == "tg16" for name in ran.variants]
+    assert len(names) == len(set(names)) == 33
+    assert unsampled(document.variants) == {"no symbols: llama-bench is stripped": ["static"]}
+    assert methods(document) == "perf cpu-clock and SIGPROF sampler (prebuilt:llama-bench)"
+
+
+def test_dispatch_says_what_it_picked_and_what_was_faster(document):
+    found = variant(document, "dispatch").dispatch
+    assert found.library == "libggml-cpu-sapphirerapids.so"
+    assert 0.7 < found.share < 1
+    assert found.fastest == ()
+    assert "At tg16 `ik-rtr` and 9 others were faster, none by SIMD alone." in found.sentence
+    assert variant(document, "native").dispatch is None
+
+
+def test_a_pick_that_nothing_beats_is_the_fastest(run):
+    arms = tuple(arm for arm in run.arms if arm.name in {"native", "dispatch", "avx2"})
+    comparisons = catalogue.comparison_set()
+    few = tuple(c for c in comparisons.comparisons if c.arm in {arm.name for arm in arms})
+    changed = msgspec.structs.replace(comparisons, comparisons=few)
+    found = prepare(msgspec.structs.replace(run, arms=arms), (), changed).document
+    picked = variant(found, "dispatch").dispatch
+    assert picked.fastest == ("pp64", "tg16")
+    assert picked.sentence.count("no build was shown to be faster") == 2
+
+
+def test_allocators_that_have_nothing_to_tell_are_one_line(document):
+    shown, others = allocations(document)
+    names = [row.variant for row in shown]
+    assert {"native", "mimalloc", "jemalloc-static", "glibc-huge"} <= set(names)
+    assert "lto" not in names
+    assert others == "26 other builds: malloc of libc.so.6, no memory on huge pages"
+    huge = next(row for row in shown if row.variant == "hugealloc")
+    assert (huge.how, huge.workload, huge.minor_faults) == ("preload", "tg16", 11_200)
+    assert huge.huge_share == pytest.approx(0.93)
+    assert huge.result.verdict == "faster"
+
+
+def test_no_promise_and_no_huge_page_is_no_section(run):
+    plain = Allocation(
+        expected="", library="libc.so.6", passed=True, resident_bytes=9, huge_bytes=0
+    )
+    arms = tuple(msgspec.structs.replace(arm, allocation=plain) for arm in run.arms)
+    document = prepare(msgspec.structs.replace(run, arms=arms), (), NOTHING).document
+    assert allocations(document) == ([], "")
+    assert "Memory" not in dict(proof_lines(document))
+
+
+@pytest.mark.parametrize(("resident", "huge"), [(None, 5), (0, 0), (9, None)])
+def test_memory_that_was_not_read_has_no_share(resident, huge):
+    found = Allocation(
+        expected="", library="", passed=True, resident_bytes=resident, huge_bytes=huge
+    )
+    assert huge_share(found) is None
+
+
+def test_a_trial_without_a_peak_does_not_count_for_the_median(run):
+    trials = tuple(
+        msgspec.structs.replace(
+            trial, state=trial.state and msgspec.structs.replace(trial.state, peak_rss_bytes=None)
+        )
+        for trial in catalogue.trials()
+        if trial.arm in {"native", "lto"}
+    )
+    found = prepare(run, trials, NOTHING).document
+    result = variant(found, "lto").workloads[1]
+    assert result.peak_rss_bytes is None
+    assert result.minor_faults == 31_000
+
+
+def test_profiles_name_their_users_once(document):
+    found = {tuple(names): profile for profile, names in profiles(document)}
+    assert found["pgo", "pgo-bolt"].kind == "gcc"
+    assert "someone" not in " ".join(found["pgo", "pgo-bolt"].training)
+    (line,) = [line for line in profile_lines(document) if line.startswith("clang")]
+    assert "1,288 of 9,431 functions trained on SmolLM2 135M Instruct Q4_1" in line
+
+
+def test_many_names_are_counted():
+    assert some(["a", "b"]) == "a, b"
+    assert some(list("abcdefg")) == "a, b, c, d and 3 others"
