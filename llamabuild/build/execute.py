@@ -114,7 +114,7 @@ def _build(
         stages = (*begun.stages, *stages)
         compiled, hits = begun.compiled, begun.cache_hits
     else:
-        compiled, hits = _cache_statistics(build_dir / "ccache.log")
+        compiled, hits = _cache_statistics(build_dir)
     _take_outputs(plan, build_dir / "bin", staged / "files")
     files = collect(staged / "files")
     build = Build(
@@ -254,13 +254,25 @@ def _take_outputs(plan: Plan, binaries: Path, files: Path) -> None:
         path.rename(files / path.name)
 
 
-def _cache_statistics(log: Path) -> tuple[int, int]:
-    """Count compiler runs and cache answers in ccache's log; (0, -1) without a cache."""
+def _cache_statistics(build_dir: Path) -> tuple[int, int]:
+    """Count compiler runs and cache answers in ccache's log; (0, -1) without a cache.
+
+    What is compiled by a profile doesn't ask the cache; Ninja's log has it all the same.
+    """
+    log = build_dir / "ccache.log"
     if not log.exists():
         return 0, -1
     words = log.read_text("utf-8", "replace").split()
     hits = sum(words.count(word) for word in CACHE_HITS)
-    return hits + words.count("cache_miss"), hits
+    return max(hits + words.count("cache_miss"), _objects(build_dir / ".ninja_log")), hits
+
+
+def _objects(ninja_log: Path) -> int:
+    """Count object files in Ninja's log: start, end, time, output and a hash on each line."""
+    if not ninja_log.exists():
+        return 0
+    lines = (line.split("\t") for line in ninja_log.read_text("utf-8", "replace").splitlines())
+    return len({fields[3] for fields in lines if fields[3:] and fields[3].endswith(".o")})
 
 
 def check_space() -> None:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from llamabuild.build import ensure_profiles, execute_plan, make_plan
-from llamabuild.build.execute import run_steps
+from llamabuild.build.execute import _cache_statistics, run_steps
 from llamabuild.build.pgo import Trained
 from llamabuild.errors import BuildFailed
 from llamabuild.store.builds import files_folder, published_builds
@@ -255,3 +255,12 @@ def test_steps_of_one_name_are_one_stage(tmp_path):
     stages = run_steps(plan, variant(), Path("/tree"), tmp_path, tmp_path / "log", None)
     assert [stage.name for stage in stages] == ["a", "bolt"]
     assert all(stage.seconds > 0 for stage in stages)
+
+
+def test_what_does_not_ask_the_compiler_cache_is_counted_too(tmp_path):
+    (tmp_path / "ccache.log").write_text("a.c\ndirect_cache_hit\nb.c\ncache_miss\n")
+    assert _cache_statistics(tmp_path) == (2, 1)
+    rows = ["# ninja log v5", "0\t9\t1\ta.c.o\th", "0\t9\t1\tb.c.o\th", "0\t9\t1\tg.c.o\th"]
+    rows += ["0\t9\t1\tlib.so\th", "9\t12\t1\tg.c.o\th"]
+    (tmp_path / ".ninja_log").write_text("\n".join(rows))
+    assert _cache_statistics(tmp_path) == (3, 1)
