@@ -49,6 +49,7 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_top_token_agreement: float
     ties_below_kl_divergence: float
     timeout_seconds: float
+    refusals: tuple[str, ...]
 
 
 @cache
@@ -81,12 +82,27 @@ def write_reference(program: Path, runtime: Runtime, setting: Setting) -> None:
         raise BuildFailed(message, "try another --baseline or --model")
 
 
-def check_equivalence(program: Path, runtime: Runtime, setting: Setting) -> Equivalence:
-    """Compare a variant's output with the reference; never raises for a broken variant."""
+def check_equivalence(
+    program: Path, runtime: Runtime, setting: Setting, *, other_tree: bool = False
+) -> Equivalence:
+    """Compare a variant's output with the reference; never raises for a broken variant.
+
+    The reference holds the tokens too, so that two trees need not agree on how text becomes
+    tokens. One whose llama-perplexity refuses arguments, model or reference is ``not checked``.
+    """
     finished = _perplexity(program, runtime, setting, "--kl-divergence")
+    if other_tree and (refusal := _refusal(finished)):
+        return Equivalence(verdict="not checked", reason=f"its llama-perplexity said: {refusal}")
     if not finished.ok:
         return Equivalence(verdict="different", reason=finished.failure())
     return judge(finished.stdout + finished.stderr, facts().chunks * facts().context // 2)
+
+
+def _refusal(finished: Finished) -> str:
+    """Return the first line that says that nothing was computed, or the empty string."""
+    pattern = re.compile("|".join(facts().refusals))
+    lines = (finished.stderr + finished.stdout).splitlines()
+    return next((line.strip()[:300] for line in lines if pattern.search(line)), "")
 
 
 def judge(text: str, tokens: int) -> Equivalence:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from .dialect import facts as dialects
+from .dialect import translated
 from .workloads import facts
 
 if TYPE_CHECKING:
@@ -15,13 +17,15 @@ if TYPE_CHECKING:
     from llamabuild.types.run import Workload
     from llamabuild.types.variant import Runtime
 
+    from .dialect import Dialect
+
 
 class BadOutput(Exception):
     """llama-bench ended well but what it printed is not a measurement; says why."""
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """One line of llama-bench."""
+    """One result of llama-bench."""
 
     samples_ns: tuple[int, ...]
     output: dict[str, Any]
@@ -37,47 +41,37 @@ class Task:
     threads: int
 
 
-def bench_argv(program: Path, task: Task, runtime: Runtime) -> list[str]:
+def bench_argv(program: Path, task: Task, runtime: Runtime, dialect: Dialect) -> list[str]:
     """Return the command of one trial; a thread count of the variant's own replaces the run's.
 
-    llama-bench takes an option that is given twice as a list of two tests.
+    llama-bench takes an option that is given twice as a list of two tests. The variant's
+    arguments are put into the program's words; what it has none for is passed on as it is.
     """
     sizes = {kind.option: "0" for kind in facts().kinds.values()}
     sizes[facts().kinds[task.workload.kind].option] = str(task.workload.tokens)
     return [
         str(program),
-        *("-m", str(task.model), "-o", "jsonl", "-r", str(task.repetitions)),
+        *("-m", str(task.model), "-o", dialect.format, "-r", str(task.repetitions)),
         *(() if {"-t", "--threads"} & set(runtime.bench) else ("-t", str(task.threads))),
         *(argument for pair in sizes.items() for argument in pair),
-        *runtime.bench,
+        *translated(runtime.bench, dialect).arguments,
     ]
 
 
-def read_output(text: str, task: Task) -> Measured:
+def read_output(text: str, task: Task, dialect: Dialect) -> Measured:
     """Return what one llama-bench process measured.
 
     Raises:
-        BadOutput: Not exactly one complete JSON line for this task, or durations that no
-            clock can have measured.
+        BadOutput: Not exactly one complete result for this task, or durations that no clock can
+            have measured.
     """
-    lines = [line for line in text.splitlines() if line.strip()]
-    if len(lines) != 1:
-        message = f"llama-bench printed {len(lines)} lines of results, expected 1"
-        raise BadOutput(message)
-    try:
-        output = msgspec.json.decode(lines[0])
-    except msgspec.DecodeError as error:
-        message = f"llama-bench printed broken JSON ({error})"
-        raise BadOutput(message) from error
-    if not isinstance(output, dict):
-        message = "llama-bench printed JSON that is not an object"
-        raise BadOutput(message)
+    output = _only_result(text, dialect.format)
     for kind, fact in facts().kinds.items():
         expected = task.workload.tokens if kind == task.workload.kind else 0
-        if output.get(fact.field) != expected:
-            message = f"llama-bench reports {fact.field} {output.get(fact.field)}, not {expected}"
+        if (reported := _field(output, fact.field)) != expected:
+            message = f"llama-bench reports {fact.field} {reported}, not {expected}"
             raise BadOutput(message)
-    samples = output.get("samples_ns")
+    samples = _field(output, "samples_ns")
     if not isinstance(samples, list) or len(samples) != task.repetitions:
         count = len(samples) if isinstance(samples, list) else 0
         message = f"llama-bench printed {count} samples, expected {task.repetitions}"
@@ -86,3 +80,31 @@ def read_output(text: str, task: Task) -> Measured:
         message = f"llama-bench printed samples that are not durations: {samples[:3]}"
         raise BadOutput(message)
     return Measured(samples_ns=tuple(samples), output=output)
+
+
+def _only_result(text: str, form: str) -> dict[str, Any]:
+    """Return the one object in JSON lines or in a JSON array of results."""
+    lines = [line for line in text.splitlines() if line.strip()] if form == "jsonl" else [text]
+    if len(lines) != 1:
+        message = f"llama-bench printed {len(lines)} lines of results, expected 1"
+        raise BadOutput(message)
+    try:
+        output = msgspec.json.decode(lines[0])
+    except msgspec.DecodeError as error:
+        message = f"llama-bench printed broken JSON ({error})"
+        raise BadOutput(message) from error
+    if form == "json":
+        if not isinstance(output, list) or len(output) != 1:
+            message = "llama-bench printed JSON that is not an array of one result"
+            raise BadOutput(message)
+        output = output[0]
+    if not isinstance(output, dict):
+        message = "llama-bench printed JSON that is not an object"
+        raise BadOutput(message)
+    return output
+
+
+def _field(output: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - unchecked JSON
+    """Return a field by whichever of its names the program uses."""
+    names = dialects().fields.get(name, (name,))
+    return next((output[each] for each in names if each in output), None)

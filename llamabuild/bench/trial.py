@@ -9,6 +9,7 @@ from llamabuild.machine.state import StateMeter
 from llamabuild.process import run
 from llamabuild.types.run import Trial
 
+from .dialect import dialect_of
 from .llama_bench import BadOutput, bench_argv, read_output
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def run_trial(
     execute: Callable[..., Finished] = run,
 ) -> Trial:
     """Run llama-bench once. A crash, a hang or nonsense becomes a trial with its reason."""
-    argv = bench_argv(program, task, runtime)
+    dialect = dialect_of(program, runtime)
+    argv = bench_argv(program, task, runtime, dialect)
     started = datetime.now(UTC)
     meter = StateMeter()
     finished = execute(
@@ -49,7 +51,7 @@ def run_trial(
         status, error = "crashed", finished.failure()
     else:
         try:
-            measured = read_output(finished.stdout, task)
+            measured = read_output(finished.stdout, task, dialect)
         except BadOutput as bad:
             status, error = "bad output", str(bad)
         else:

@@ -210,6 +210,7 @@ def _run_step(  # noqa: PLR0917 - all of one call, in its order
         "{build}": str(build_dir),
         "{cache}": str(cache_dir()),
         "{harness}": str(HARNESS),
+        "{layouts}": str(HARNESS.parent),
     }
     tools = {f"{{{name}}}": name for name in ("cmake", "ninja", "ccache")}
     tools |= {"{cc}": toolchain.c or "cc", "{cxx}": toolchain.cxx or "c++"}

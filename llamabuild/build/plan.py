@@ -17,6 +17,7 @@ from llamabuild.types.variant import Flags
 
 from .bolt import rewritten_plan
 from .by_hand import bolt_by_hand, pgo_by_hand
+from .layouts import layout_of
 from .library_flags import GCC, compiler_family, joined, library_flags, named_family
 from .pgo import check_tools, instrument_flags, use_flags
 from .profile_keys import ANY_MODEL, find_profile, profile_key, program_key
@@ -24,6 +25,8 @@ from .switches import HARNESS, switches
 from .training import training
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from llamabuild.types.build import Profile
     from llamabuild.types.inputs import Source
     from llamabuild.types.variant import Variant
@@ -123,7 +126,8 @@ def _planned(
     )
     here = native_resolution(compilers[0].path)
     native = here if uses_native(variant) else ""
-    variables = cmake_variables(variant)
+    layout = layout_of(source)
+    variables = cmake_variables(variant, layout.variables())
     family = compiler_family(compilers[1])
     wished = library_flags(variant, family)
     library = joined(wished, _profile_flags(family, profiling))
@@ -146,6 +150,8 @@ def _planned(
         profile = profiling.profile
         identity["profile flags"] = msgspec.to_builtins(training().flags(family))
         identity["profile"] = profile.sha256 if profile else f"not made: {profiling.key}"
+    if layout.include:
+        identity["layout"] = layout.identity()
     build_id = hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:ID_LENGTH]
     configure = [
         "{cmake}",
@@ -190,7 +196,7 @@ def _planned(
         outputs=targets,
         profiles=(profiling.profile,) if profiling.profile else (),
         needs_profiles=(profiling.key,) if profiling.key and not profiling.profile else (),
-        by_hand=_by_hand(variant, family),
+        by_hand=_by_hand(variant, layout.cmake, family),
     )
 
 
@@ -227,8 +233,8 @@ def uses_native(variant: Variant) -> bool:
     return native or any("=native" in flag for flag in flags)
 
 
-def cmake_variables(variant: Variant) -> dict[str, str]:
-    """Return all cache variables: the common ones, the variant's, and its flags."""
+def cmake_variables(variant: Variant, tree: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return all cache variables: the common ones, the tree's, the variant's, and its flags."""
     flags = {
         "CMAKE_C_FLAGS": variant.flags.c,
         "CMAKE_CXX_FLAGS": variant.flags.cxx,
@@ -236,29 +242,36 @@ def cmake_variables(variant: Variant) -> dict[str, str]:
         "CMAKE_SHARED_LINKER_FLAGS": variant.flags.link,
     }
     joined = {name: " ".join(values) for name, values in flags.items() if values}
-    return {**switches().cmake, **variant.cmake, **joined}
+    return {**switches().cmake, **(tree or {}), **variant.cmake, **joined}
 
 
-def _by_hand(variant: Variant, family: str) -> tuple[tuple[str, ...], ...]:
+def _by_hand(variant: Variant, tree: Mapping[str, str], family: str) -> tuple[tuple[str, ...], ...]:
     """Return all commands, training included."""
-    commands: tuple[tuple[str, ...], ...] = reproduction(variant, family)
+    commands: tuple[tuple[str, ...], ...] = reproduction(variant, tree, family)
     folder = f"build-{variant.name}"
     if variant.optimize.pgo:
-        commands = pgo_by_hand(folder, family, lambda more: reproduction(variant, family, more))
+        commands = pgo_by_hand(
+            folder, family, lambda more: reproduction(variant, tree, family, more)
+        )
     return (*commands, *bolt_by_hand(folder)) if variant.optimize.bolt else commands
 
 
 def reproduction(
-    variant: Variant, family: str = "", more: Flags | None = None
+    variant: Variant,
+    tree: Mapping[str, str] | None = None,
+    family: str = "",
+    more: Flags | None = None,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the CMake commands that make the same ggml and libllama without this program.
 
     Args:
         variant: What to build.
+        tree: The variables that its source needs besides.
         family: Of its compiler; by default told from the compiler's name.
         more: Further flags, such as those of a profile.
     """
-    variables = {n: v for n, v in cmake_variables(variant).items() if n != "GGML_CCACHE"}
+    ours = {"GGML_CCACHE", *(name for name, value in (tree or {}).items() if "{" in value)}
+    variables = {n: v for n, v in cmake_variables(variant, tree).items() if n not in ours}
     library = joined(library_flags(variant, family or named_family(variant)), more or Flags())
     # By hand they go to every target; those of the build type come last, so that -O2 wins.
     release = {"CMAKE_C_FLAGS_RELEASE": library.c, "CMAKE_CXX_FLAGS_RELEASE": library.cxx}

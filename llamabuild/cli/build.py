@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @options.names
 @options.sets
 @options.cross
-@options.source
+@options.sources
 @options.variants_dir
 @options.as_json
 def plan(*, as_json: bool, **wishes: Any) -> None:  # noqa: ANN401
@@ -36,7 +36,7 @@ def plan(*, as_json: bool, **wishes: Any) -> None:  # noqa: ANN401
 @options.names
 @options.sets
 @options.cross
-@options.source
+@options.sources
 @options.variants_dir
 @options.as_json
 def build(*, as_json: bool, **wishes: Any) -> None:  # noqa: ANN401

@@ -18,6 +18,13 @@ source = click.option(
     metavar="SPEC",
     help="llama.cpp tree: pypi:NAME==VERSION, git:URL@REF or path:DIR.",
 )
+sources = click.option(
+    "--source",
+    "sources",
+    metavar="SPEC",
+    multiple=True,
+    help="llama.cpp tree (pypi:, git:, path:); several are a version axis, the baseline's first.",
+)
 variants_dir = click.option(
     "--variants-dir",
     "variants_dirs",
@@ -63,7 +70,7 @@ def measuring(function: F) -> F:
             click.option(
                 "--model", metavar="SPEC", help="Path, hf:REPO/FILE, or synthetic:PRESET[:QUANT]."
             ),
-            source,
+            sources,
             click.option(
                 "--baseline", metavar="VARIANT", help="What ratios refer to  [default: avx2]"
             ),

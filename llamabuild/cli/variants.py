@@ -104,9 +104,14 @@ def _run(request: Request, output: Path, *, as_json: bool) -> None:
 
 def _exit(run: Run, document: Document, asked: tuple[str, ...]) -> None:
     """The exit code of a finished run: what a script must know, worst first."""
+    from llamabuild.pipeline.choose import AT  # noqa: PLC0415
+
     if any(arm.status == "build failed" for arm in run.arms):
         raise click.exceptions.Exit(BuildFailed.exit_code)
-    if absent := [a.name for a in run.arms if a.name in asked and a.status in ABSENT]:
+    absent = [
+        arm.name for arm in run.arms if arm.name.partition(AT)[0] in asked and arm.status in ABSENT
+    ]
+    if absent:
         message = f"{', '.join(absent)}: not measured"
         raise EnvironmentLacks(message, "the table says what each lacks here")
     broken = any(not e.passed for arm in run.arms for e in arm.expectations)

@@ -10,7 +10,7 @@ from llamabuild.source import resolve_source
 from llamabuild.store.locks import cache_in_use
 from llamabuild.variants import load_catalogue
 
-from .choose import choose_arms
+from .choose import AT, choose_arms
 from .inputs import check_request, default_source
 from .make import Maker
 
@@ -45,9 +45,13 @@ def build_variants(request: Request, observer: Observer) -> tuple[Arm, ...]:
 
 def _prepared(request: Request, observer: Observer) -> tuple[Maker, tuple[Arm, ...]]:
     machine = detect_machine()
-    catalogue = load_catalogue(default_source(request.source), request.variants_dirs)
-    baseline, arms = choose_arms(catalogue, machine.cpu, request.names, request.baseline)
-    wanted = tuple(arm for arm in arms if not request.names or arm.name in request.names)
+    catalogue = load_catalogue(default_source(request), request.variants_dirs)
+    baseline, arms = choose_arms(
+        catalogue, machine.cpu, request.names, request.baseline, request.sources
+    )
+    wanted = tuple(
+        arm for arm in arms if not request.names or arm.name.partition(AT)[0] in request.names
+    )
     check_request(request)
     source = resolve_source(catalogue.get(baseline).source, on_progress=observer.note)
     return Maker(source, machine.usable_threads, observer), wanted

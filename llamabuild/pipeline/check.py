@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from llamabuild.bench.dialect import dialect_of, translated
 from llamabuild.bench.equivalence import (
     Setting,
     check_equivalence,
@@ -16,6 +17,7 @@ from llamabuild.bench.equivalence import (
     with_unchecked,
     write_reference,
 )
+from llamabuild.errors import BadInput
 from llamabuild.store.builds import files_folder
 from llamabuild.store.paths import scratch_dir
 from llamabuild.types.run import Equivalence
@@ -27,13 +29,17 @@ if TYPE_CHECKING:
 
     from .observer import Observer
 
+BENCH = "llama-bench"
 PROGRAM = "llama-perplexity"
 
 
 def check_all(run: Run, observer: Observer, interrupts: Interrupts) -> tuple[Arm, ...]:
     """Return the arms with their equivalence; those that compute something else are not ready.
 
+    One whose llama-bench lacks an option that it is to be run with is ``unsupported``.
+
     Raises:
+        BadInput: The baseline's llama-bench lacks one.
         BuildFailed: The baseline cannot compute the reference.
         Interrupted: Someone asked to stop.
     """
@@ -48,6 +54,13 @@ def check_all(run: Run, observer: Observer, interrupts: Interrupts) -> tuple[Arm
             if arm.build is None or arm.status != "pending":
                 checked[arm.name] = arm
                 continue
+            if lacks := _lacking(arm):
+                if arm is reference_arm:
+                    message = f"the baseline {arm.name}: {lacks}"
+                    raise BadInput(message, "choose another with --baseline or --source")
+                checked[arm.name] = msgspec.structs.replace(arm, status="unsupported", reason=lacks)
+                observer.checked(checked[arm.name])
+                continue
             equivalence = _check(arm, reference_arm, run.model, setting)
             wrong = equivalence.verdict == "different"
             reason = f"output differs from {run.baseline}'s: {equivalence.reason}"
@@ -59,6 +72,16 @@ def check_all(run: Run, observer: Observer, interrupts: Interrupts) -> tuple[Arm
             )
             observer.checked(checked[arm.name])
     return tuple(checked.values())
+
+
+def _lacking(arm: Arm) -> str:
+    """Say which arguments of the variant its llama-bench has no words for, if any."""
+    assert arm.build is not None
+    assert arm.variant is not None
+    runtime = arm.variant.runtime
+    dialect = dialect_of(files_folder(arm.build.id) / BENCH, runtime)
+    unknown = translated(runtime.bench, dialect).unknown
+    return f"its llama-bench has no {', '.join(unknown)}" if unknown else ""
 
 
 def _check(arm: Arm, baseline: Arm, model: Model, setting: Setting) -> Equivalence:
@@ -81,6 +104,7 @@ def _check(arm: Arm, baseline: Arm, model: Model, setting: Setting) -> Equivalen
     if found is None:
         if not setting.reference.exists():
             write_reference(files_folder(baseline.build.id) / PROGRAM, theirs, setting)
-        found = check_equivalence(files_folder(arm.build.id) / PROGRAM, own, setting)
+        program = files_folder(arm.build.id) / PROGRAM
+        found = check_equivalence(program, own, setting, other_tree=arm.source is not None)
         remember(key, found)
     return with_unchecked(found, [theirs, own])

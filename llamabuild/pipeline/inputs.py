@@ -38,9 +38,9 @@ def check_request(request: Request) -> None:
     check_workloads(request.workloads)
 
 
-def default_source(spec: str | None) -> str:
-    """Return the source of variants that name none."""
-    return spec or load_pins().default
+def default_source(request: Request) -> str:
+    """Return the source of variants that name none: the first that the user named."""
+    return request.sources[0] if request.sources else load_pins().default
 
 
 def run_tools() -> tuple[Tool, ...]:

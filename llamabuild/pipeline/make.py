@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,9 @@ from llamabuild.build import execute_plan, make_plan, ordered_plans
 from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks
 from llamabuild.process import parent_death_prefix
 
+from .choose import AT
+from .sources import Sources
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
     from llamabuild.errors import LlamabuildError
     from llamabuild.interrupts import Interrupts
     from llamabuild.types.build import Plan
-    from llamabuild.types.inputs import Source
+    from llamabuild.types.inputs import Model, Source
     from llamabuild.types.run import Arm
     from llamabuild.types.variant import Variant
 
@@ -27,19 +31,34 @@ if TYPE_CHECKING:
 
 
 class Maker:
-    """Plans and makes the builds of a run from one source."""
+    """Plans and makes the builds of a run, each from its own source.
 
-    def __init__(self, source: Source, jobs: int, observer: Observer) -> None:
-        self._source = source
+    Args:
+        source: The baseline's.
+        jobs: Compilers at a time.
+        observer: Told what goes on.
+        model: The run's, on which a build may be trained; None when there is no run, or while a
+            baseline is built that makes the model.
+    """
+
+    def __init__(
+        self, source: Source, jobs: int, observer: Observer, *, model: Model | None = None
+    ) -> None:
+        self.sources = Sources(source, observer)
+        self.model = model
         self._jobs = jobs
         self._observer = observer
         self._compiler_cache = shutil.which("ccache") is not None
+        self._failures: dict[str, LlamabuildError] = {}
 
     def plan(self, variant: Variant) -> Plan:
-        """Return the plan of one variant."""
-        return make_plan(
-            variant, self._source, jobs=self._jobs, compiler_cache=self._compiler_cache
-        )
+        """Return the plan of one variant.
+
+        Raises:
+            LlamabuildError: As :meth:`Sources.of` and :func:`make_plan`.
+        """
+        source = self.sources.of(variant)
+        return make_plan(variant, source, jobs=self._jobs, compiler_cache=self._compiler_cache)
 
     def estimates(self, variants: Sequence[Variant]) -> tuple[BuildEstimate, ...]:
         """Return all plans in building order with their expected times."""
@@ -64,14 +83,15 @@ class Maker:
         estimates = self.estimates(variants)
         self._observer.planned(estimates)
         to_make = [e for e in estimates if e.seconds > 0]
+        missing = {e.plan.build_id for e in to_make}
         for estimate in estimates:
             arm = by_name[estimate.plan.variant]
             interrupts.check()
+            if estimate.plan.build_id in missing and not build_missing:
+                reason = f"not built; '{self._command(arm)}' builds it"
+                by_name[arm.name] = _with(arm, status="not built", reason=reason)
+                continue
             if estimate in to_make:
-                if not build_missing:
-                    reason = f"not built; 'python -m llamabuild build {arm.name}' builds it"
-                    by_name[arm.name] = _with(arm, status="not built", reason=reason)
-                    continue
                 number = to_make.index(estimate) + 1
                 self._observer.build_started(number, len(to_make), estimate)
             by_name[arm.name] = self._make(arm, estimate.plan)
@@ -86,26 +106,37 @@ class Maker:
         if not self._compiler_cache:
             yield "no ccache here: every variant compiles everything; 'doctor' says what to install"
 
+    def _command(self, arm: Arm) -> str:
+        """Return the command that builds an arm on its own."""
+        name = arm.name.partition(AT)[0]
+        source = [f"--source={arm.source.spec}"] if name != arm.name and arm.source else []
+        return shlex.join(["python", "-m", "llamabuild", "build", name, *source])
+
     def _planned(self, arm: Arm) -> Arm:
-        """Return the arm as it is, or why it cannot even be planned."""
+        """Return the arm with its source, or why it cannot even be planned."""
         assert arm.variant is not None
         try:
+            source = self.sources.of(arm.variant)
             self.plan(arm.variant)
-        except (BadInput, EnvironmentLacks) as error:
+        except (BuildFailed, BadInput, EnvironmentLacks) as error:
             return _failed(arm, error)
-        return arm
+        own = None if source.spec == self.sources.baseline.spec else source
+        return msgspec.structs.replace(arm, source=own)
 
     def _make(self, arm: Arm, plan: Plan) -> Arm:
         assert arm.variant is not None
+        if failure := self._failures.get(plan.build_id):  # of an arm that differs at run time only
+            return _failed(arm, failure)
         try:
             build, cached = execute_plan(
                 plan,
                 arm.variant,
-                Path(self._source.tree),
+                Path(self.sources.of(arm.variant).tree),
                 on_step=self._observer.build_step,
                 on_wait=lambda: self._observer.note(f"{arm.name}: another process is building it"),
             )
         except (BuildFailed, BadInput, EnvironmentLacks) as error:
+            self._failures[plan.build_id] = error
             return _failed(arm, error)
         return msgspec.structs.replace(arm, build=build, build_cached=cached)
 

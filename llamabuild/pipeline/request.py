@@ -21,7 +21,8 @@ class Request:
     baseline: str | None = None
     only_baseline: bool = False
     """The baseline and its copy alone: what the machine calls a difference."""
-    source: str | None = None
+    sources: tuple[str, ...] = ()
+    """The baseline's first; with further ones, variants that name none take part once for each."""
     model: str | None = None
     workloads: tuple[str, ...] = ()
     threads: int | None = None

@@ -23,7 +23,7 @@ from llamabuild.store.results import Results
 from llamabuild.types.run import Run
 from llamabuild.variants import load_catalogue
 
-from .check import check_all
+from .check import BENCH, check_all
 from .choose import choose_arms
 from .inputs import check_request, default_source, run_model, run_tools
 from .make import Maker
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
     from .observer import Observer
     from .request import Request
-
-BENCH = "llama-bench"
 
 
 def run_variants(request: Request, observer: Observer) -> Run:
@@ -84,8 +82,10 @@ def run_variants(request: Request, observer: Observer) -> Run:
 def _begun(request: Request, results: Results, observer: Observer) -> tuple[Run, Maker]:
     """Resolve all inputs and store the new run, before anything takes long."""
     machine = detect_machine()
-    catalogue = load_catalogue(default_source(request.source), request.variants_dirs)
-    baseline, arms = choose_arms(catalogue, machine.cpu, request.names, request.baseline)
+    catalogue = load_catalogue(default_source(request), request.variants_dirs)
+    baseline, arms = choose_arms(
+        catalogue, machine.cpu, request.names, request.baseline, request.sources
+    )
     if request.only_baseline:
         arms = tuple(arm for arm in arms if arm.name == baseline)
     threads = request.threads or machine.usable_threads
@@ -98,6 +98,7 @@ def _begun(request: Request, results: Results, observer: Observer) -> tuple[Run,
     source = resolve_source(catalogue.get(baseline).source, on_progress=observer.note)
     maker = Maker(source, machine.usable_threads, observer)
     model = run_model(request.model, source, catalogue.get(baseline), maker, observer)
+    maker.model = model
     started = datetime.now(UTC)
     run = Run(
         id=f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
@@ -137,12 +138,15 @@ def _resumed(run_id: str, results: Results, observer: Observer) -> tuple[Run, Ma
     if known_file(Path(run.model.path), observer.note).sha256 != run.model.sha256:
         message = f"the model {run.model.spec} has changed since run {run.id} was begun"
         raise BadInput(message, "begin a new run")
-    maker = Maker(source, machine.usable_threads, observer)
-    for arm in run.arms:
+    maker = Maker(source, machine.usable_threads, observer, model=run.model)
+    arms = tuple(
+        msgspec.structs.replace(arm, source=maker.sources.check_unchanged(arm)) for arm in run.arms
+    )
+    for arm in arms:
         if arm.build and arm.variant and maker.plan(arm.variant).build_id != arm.build.id:
             message = f"{arm.name} would be built otherwise now than when run {run.id} was begun"
             raise BadInput(message, "the compiler or llamabuild has changed: begin a new run")
-    run = msgspec.structs.replace(run, status="running", finished="", source=source)
+    run = msgspec.structs.replace(run, status="running", finished="", source=source, arms=arms)
     results.save_run(run)
     return run, maker
 

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from llamabuild.report import numbers
-from llamabuild.report.findings import Field, few, told
+from llamabuild.report.findings import MANY, Field, few, told
 from llamabuild.report.ranking import mean_log_ratio, overlap
 from llamabuild.types.comparison import EQUIVALENT, FASTER, NO_DIFFERENCE, SLOWER
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 KIND_NAMES = {"pp": "prompt processing", "tg": "token generation"}
 FEW = 4
-MANY = 12
-"""From so many builds on, the answer names the fastest alone; the rest is in the findings."""
 VERDICTS = (FASTER, SLOWER, EQUIVALENT, NO_DIFFERENCE)
 
 

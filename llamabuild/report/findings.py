@@ -22,6 +22,8 @@ NULL = {EQUIVALENT, NO_DIFFERENCE}
 FEW = 6
 """So many names fit into a sentence."""
 SIMPLER = 3
+MANY = 12
+"""From so many builds on, the answer names the fastest alone; the rest is in the findings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,14 @@ class Field:
 
 def findings(field: Field) -> tuple[Finding, ...]:
     """Return the findings in the order in which a reader needs them."""
-    found = [_fastest(field, place) for place in range(len(field.workloads))]
-    found += [_overall(field), _simpler(field), _unclear(field), _equivalent(field), _slower(field)]
+    found: list[Finding | None] = []
+    many = len(field.measured) >= MANY
+    if many:
+        found += [_fastest(field, place) for place in range(len(field.workloads))]
+        found.append(_overall(field))
+    found += [_simpler(field), _unclear(field), _equivalent(field)]
+    if many:
+        found.append(_slower(field))
     found += [
         Finding("dispatch", variant.dispatch.sentence, (variant.name,))
         for variant in field.variants

@@ -14,6 +14,7 @@ from llamabuild.bench import (
     measure,
     standard_schedule,
 )
+from llamabuild.bench.dialect import read_help
 from llamabuild.bench.llama_bench import Task, bench_argv
 from llamabuild.bench.noise import disturbance
 from llamabuild.bench.schedule import block_order
@@ -362,6 +363,6 @@ def test_an_arm_that_begins_to_fail_is_dropped_too(setting):
 
 def test_a_thread_count_of_the_variant_s_own_replaces_the_run_s():
     task = Task(model=Path("m"), workload=PP, repetitions=1, threads=2)
-    argv = bench_argv(Path("llama-bench"), task, Runtime(bench=("-t", "1")))
+    argv = bench_argv(Path("llama-bench"), task, Runtime(bench=("-t", "1")), read_help(""))
     assert argv.count("-t") == 1
     assert argv[argv.index("-t") + 1] == "1"

@@ -44,6 +44,11 @@ for name in "$@"; do
 done
 """
 
+LIBRARIES = ("libmimalloc.so.2", "libjemalloc.so.2", "libtcmalloc_minimal.so.4", "libopenblas.so")
+LDCONFIG = """#!/usr/bin/env bash
+cat "$FAKES/libraries"
+"""
+
 SUDO = """#!/usr/bin/env bash
 [[ $1 == -n ]] || exit 1
 shift
@@ -69,8 +74,10 @@ class Machine:
         for name in REAL_TOOLS:
             if path := shutil.which(name):
                 (self.bin / name).symlink_to(path)
-        for name in ("tool", "gcc", "g++", "objdump", "ccache", "git", *TEST_TOOLS):
+        for name in ("tool", "gcc", "g++", "objdump", "ccache", "git", *TEST_TOOLS, "perf"):
             self.fake(name, "#!/usr/bin/env bash\n")
+        self.fake("ldconfig", LDCONFIG)
+        self.libraries_are(*LIBRARIES)
         self.fake("apt-get", APT_GET)
         self.fake("python3", PYTHON)
         shutil.copy(self.bin / "python3", self.fakes / "python")
@@ -84,6 +91,9 @@ class Machine:
 
     def python_is(self, state):
         (self.fakes / "python.state").write_text(f"{state}\n")
+
+    def libraries_are(self, *names):
+        (self.fakes / "libraries").write_text("".join(f"{name} (libc6)\n" for name in names))
 
     def user_is(self, number):
         self.fake("id", f"#!/usr/bin/env bash\necho {number}\n")
@@ -296,6 +306,23 @@ def test_only_tests_want_an_emulator_and_a_second_opinion(machine):
     assert install.endswith("--no-install-recommends g++-aarch64-linux-gnu qemu-user mbw")
     machine.start("test", "--quick")
     assert machine.called("apt-get") == []
+
+
+def test_the_catalogue_s_packages_are_installed_one_by_one_on_request(machine):
+    machine.libraries_are(*LIBRARIES[1:])
+    machine.without("perf")
+    assert machine.start("doctor").returncode == 0
+    assert machine.called("apt-get") == []
+    done = machine.start("catalogue")
+    assert done.returncode == 5
+    assert "libmimalloc2.0 linux-perf" in done.stderr
+    machine.user_is(0)
+    assert machine.start("catalogue").returncode == 0
+    installed = [call.split()[-1] for call in machine.called("apt-get") if " install " in call]
+    assert installed == ["libmimalloc2.0", "linux-perf"]
+    machine.fake("perf", "#!/usr/bin/env bash\n")
+    machine.libraries_are(*LIBRARIES)
+    assert "is installed" in machine.start("catalogue").stderr
 
 
 def test_a_system_python_without_venv_gets_its_packages(machine):

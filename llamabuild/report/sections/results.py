@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llamabuild.report.answer import MANY, rivals_of, winning, workload_names
-from llamabuild.report.findings import Field
+from llamabuild.report.answer import rivals_of, winning, workload_names
+from llamabuild.report.findings import MANY, Field
 from llamabuild.report.ranking import is_measured, ranked
 from llamabuild.report.sections.section import Section
 
