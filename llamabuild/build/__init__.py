@@ -3,5 +3,6 @@
 from .execute import execute_plan
 from .order import BuildEstimate, ordered_plans
 from .plan import make_plan
+from .profiles import ensure_profiles
 
-__all__ = ["BuildEstimate", "execute_plan", "make_plan", "ordered_plans"]
+__all__ = ["BuildEstimate", "ensure_profiles", "execute_plan", "make_plan", "ordered_plans"]

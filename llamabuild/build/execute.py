@@ -10,15 +10,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+import msgspec
+
 from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks
 from llamabuild.machine.tools import find_tool
 from llamabuild.process import run
-from llamabuild.store.builds import LOG, build_folder, collect, load_build, publish
+from llamabuild.store.builds import (
+    LOG,
+    build_folder,
+    collect,
+    files_folder,
+    load_build,
+    publish,
+)
 from llamabuild.store.locks import named_lock
 from llamabuild.store.paths import cache_dir, state_dir
+from llamabuild.store.profiles import load_profile, profile_folder
 from llamabuild.store.usage import mark_used
 from llamabuild.types.build import Build, Stage
 
+from .bolt import bolt_tool, unused_profile
 from .diagnosis import compiler_complaint, missing_part, unused_variables
 from .switches import HARNESS, switches
 
@@ -59,8 +70,10 @@ def execute_plan(
     with named_lock(f"build-{plan.build_id}", on_wait):
         if (build := load_build(plan.build_id, full=True)) is not None:
             mark_used(build_folder(plan.build_id))
+            for profile in plan.profiles:  # without them the id would be another one
+                mark_used(profile_folder(profile.key))
             return build, True
-        _check_space()
+        check_space()
         # Whoever left something here under this id was killed: we hold its lock.
         for left_over in cache_dir("work").glob(f"{plan.build_id}-*"):
             shutil.rmtree(left_over, ignore_errors=True)
@@ -88,10 +101,22 @@ def _build(
 ) -> Build:
     build_dir, staged = workplace / "build", workplace / "staged"
     staged.mkdir()
-    stages = run_steps(plan, variant, tree, build_dir, staged / LOG, on_step)
+    _check_profiles(plan)
+    begun = load_build(plan.input, full=True) if plan.input else None
+    steps = plan.steps
+    if begun is not None:
+        mark_used(build_folder(begun.id))
+        shutil.copytree(files_folder(begun.id), build_dir / "bin", symlinks=True)
+        steps = steps[len(begun.plan.steps) :]
+    rest = msgspec.structs.replace(plan, steps=steps)
+    stages = run_steps(rest, variant, tree, build_dir, staged / LOG, on_step)
+    if begun is not None:
+        stages = (*begun.stages, *stages)
+        compiled, hits = begun.compiled, begun.cache_hits
+    else:
+        compiled, hits = _cache_statistics(build_dir)
     _take_outputs(plan, build_dir / "bin", staged / "files")
     files = collect(staged / "files")
-    compiled, hits = _cache_statistics(build_dir / "ccache.log")
     build = Build(
         id=plan.build_id,
         plan=plan,
@@ -103,9 +128,26 @@ def _build(
         cache_hits=hits,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         stages=stages,
+        profiles=plan.profiles,
     )
     publish(build, staged)
     return build
+
+
+def _check_profiles(plan: Plan) -> None:
+    """Make sure that what goes in is what the plan's id says.
+
+    Raises:
+        BuildFailed: A profile is not made yet, gone, or not what it was.
+    """
+    if plan.needs_profiles:
+        message = f"{plan.variant}: its profile is not made yet"
+        raise BuildFailed(message, "it is trained on a model, as part of 'build' and 'variants'")
+    for profile in plan.profiles:
+        now = load_profile(profile.key)
+        if now is None or now.sha256 != profile.sha256:
+            message = f"{plan.variant}: the profile {profile.key} is gone, damaged or another one"
+            raise BuildFailed(message, "try again: it is made anew")
 
 
 def run_steps(  # noqa: PLR0917 - all of one build, in its order
@@ -123,7 +165,7 @@ def run_steps(  # noqa: PLR0917 - all of one build, in its order
         BadInput: The variant sets a CMake variable that this tree does not know.
         EnvironmentLacks: Something that the variant asks for was not found by CMake.
     """
-    stages = []
+    stages: list[Stage] = []
 
     def report(line: str) -> None:
         if on_step is not None and (match := NINJA_STEP.match(line)):
@@ -139,14 +181,20 @@ def run_steps(  # noqa: PLR0917 - all of one build, in its order
                     raise BadInput(*complaint)
                 if lack := missing_part(finished, variant):
                     raise EnvironmentLacks(*lack)
-            stages.append(
-                Stage(
-                    name=step.name,
-                    seconds=finished.wall_seconds,
-                    cpu_seconds=finished.usage.ru_utime + finished.usage.ru_stime,
-                )
-            )
+            if reason := unused_profile(finished.argv, finished.stdout + finished.stderr):
+                raise _failure(plan, step, finished, log_file, reason)
+            _count(stages, step, finished)
     return tuple(stages)
+
+
+def _count(stages: list[Stage], step: Step, finished: Finished) -> None:
+    """Add what a step took; steps of one name in a row are one stage."""
+    seconds = finished.wall_seconds
+    cpu_seconds = finished.usage.ru_utime + finished.usage.ru_stime
+    if stages and stages[-1].name == step.name:
+        before = stages.pop()
+        seconds, cpu_seconds = seconds + before.seconds, cpu_seconds + before.cpu_seconds
+    stages.append(Stage(name=step.name, seconds=seconds, cpu_seconds=cpu_seconds))
 
 
 def _run_step(  # noqa: PLR0917 - all of one call, in its order
@@ -166,6 +214,8 @@ def _run_step(  # noqa: PLR0917 - all of one call, in its order
     }
     tools = {f"{{{name}}}": name for name in ("cmake", "ninja", "ccache")}
     tools |= {"{cc}": toolchain.c or "cc", "{cxx}": toolchain.cxx or "c++"}
+    if any("{bolt}" in argument for argument in step.argv):
+        places["{bolt}"] = bolt_tool().path
     places |= {p: find_tool(t).path for p, t in tools.items() if any(p in a for a in step.argv)}
 
     def filled(text: str) -> str:
@@ -182,10 +232,12 @@ def _run_step(  # noqa: PLR0917 - all of one call, in its order
     return run(argv, environment={**environment, **fixed}, closed=True, on_line=report, log=log)
 
 
-def _failure(plan: Plan, step: Step, finished: Finished, log: Path) -> BuildFailed:
+def _failure(
+    plan: Plan, step: Step, finished: Finished, log: Path, reason: str = ""
+) -> BuildFailed:
     kept = failure_log(plan)
     shutil.copyfile(log, kept)
-    complaint = compiler_complaint(finished) or finished.failure()
+    complaint = reason or compiler_complaint(finished) or finished.failure()
     message = f"{plan.variant}: {step.name} failed: {complaint}"
     return BuildFailed(message, f"the whole log is in {kept}")
 
@@ -203,16 +255,29 @@ def _take_outputs(plan: Plan, binaries: Path, files: Path) -> None:
         path.rename(files / path.name)
 
 
-def _cache_statistics(log: Path) -> tuple[int, int]:
-    """Count compiler runs and cache answers in ccache's log; (0, -1) without a cache."""
+def _cache_statistics(build_dir: Path) -> tuple[int, int]:
+    """Count compiler runs and cache answers in ccache's log; (0, -1) without a cache.
+
+    What is compiled by a profile doesn't ask the cache; Ninja's log has it all the same.
+    """
+    log = build_dir / "ccache.log"
     if not log.exists():
         return 0, -1
     words = log.read_text("utf-8", "replace").split()
     hits = sum(words.count(word) for word in CACHE_HITS)
-    return hits + words.count("cache_miss"), hits
+    return max(hits + words.count("cache_miss"), _objects(build_dir / ".ninja_log")), hits
 
 
-def _check_space() -> None:
+def _objects(ninja_log: Path) -> int:
+    """Count object files in Ninja's log: start, end, time, output and a hash on each line."""
+    if not ninja_log.exists():
+        return 0
+    lines = (line.split("\t") for line in ninja_log.read_text("utf-8", "replace").splitlines())
+    return len({fields[3] for fields in lines if fields[3:] and fields[3].endswith(".o")})
+
+
+def check_space() -> None:
+    """Raise :class:`EnvironmentLacks` where a build would fill the disk."""
     free = shutil.disk_usage(build_folder("")).free
     if free < NEEDED_BYTES:
         message = f"a build needs about 1 GB in {cache_dir()}, {free >> 20} MiB are free"

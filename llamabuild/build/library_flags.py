@@ -58,6 +58,13 @@ def library_flags(variant: Variant, family: str) -> Flags:
     return Flags(c=flags, cxx=flags, link=tuple(link_flags))
 
 
+def joined(first: Flags, second: Flags) -> Flags:
+    """Return the flags of both, the second's last."""
+    return Flags(
+        c=(*first.c, *second.c), cxx=(*first.cxx, *second.cxx), link=(*first.link, *second.link)
+    )
+
+
 def _level(level: str) -> tuple[str, ...]:
     if level == "fast":
         # ggml refuses to be compiled as if infinities did not exist: it masks with them.

@@ -18,6 +18,7 @@ from .experience import (
     library_arguments,
 )
 from .plan import cmake_variables
+from .switches import switches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +72,9 @@ def ordered_plans(
                     compiles = EVERYTHING
                 else:
                     compiles = KERNELS if library_arguments(plan) in warm else LIBRARIES
-                expected = experience.duration(compiles, plan, jobs=jobs)
+                expected = _with_profiles(
+                    experience.duration(compiles, plan, jobs=jobs), plan, jobs
+                )
                 there[plan.build_id] = plan
             warm.add(library_arguments(plan))
             estimates.append(
@@ -80,6 +83,19 @@ def ordered_plans(
                 )
             )
     return tuple(estimates)
+
+
+def _with_profiles(expected: Duration, plan: Plan, jobs: int) -> Duration:
+    """Add what making the missing profiles takes: an instrumented build for each compiler's."""
+    if not plan.needs_profiles:
+        return expected
+    table = switches().estimate
+    # A plan that goes on from another build does so with BOLT, which compiles nothing of its own.
+    compilers = len(plan.needs_profiles) - (1 if plan.input else 0)
+    cpu_seconds = compilers * table.instrumented_cpu_seconds
+    cpu_seconds += table.bolt_cpu_seconds if plan.input else 0
+    basis = f"{expected.basis} + table" if expected.basis != "table" else expected.basis
+    return Duration(seconds=expected.seconds + cpu_seconds / jobs, basis=basis)
 
 
 def _shared_part(variant: Variant, plan: Plan) -> str:

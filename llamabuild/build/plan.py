@@ -6,23 +6,30 @@ The only programs asked are the compilers, for who they are and what ``native`` 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from llamabuild.machine.native_flags import native_resolution
 from llamabuild.machine.tools import find_tool
 from llamabuild.types.build import Plan, Step
+from llamabuild.types.variant import Flags
 
+from .bolt import rewritten_plan
+from .by_hand import bolt_by_hand, pgo_by_hand
 from .layouts import layout_of
-from .library_flags import compiler_family, library_flags, named_family
+from .library_flags import GCC, compiler_family, joined, library_flags, named_family
+from .pgo import check_tools, instrument_flags, use_flags
+from .profile_keys import ANY_MODEL, find_profile, profile_key, program_key
 from .switches import HARNESS, switches
+from .training import training
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from llamabuild.types.build import Profile
     from llamabuild.types.inputs import Source
-    from llamabuild.types.variant import Flags, Variant
+    from llamabuild.types.variant import Variant
 
 FORMAT = 2
 """Part of every id; raise it when the same inputs come to mean another build."""
@@ -30,17 +37,89 @@ ID_LENGTH = 16
 CMAKE_FALSE = frozenset({"", "0", "OFF", "NO", "FALSE", "N", "IGNORE", "NOTFOUND"})
 
 
-def make_plan(variant: Variant, source: Source, *, jobs: int, compiler_cache: bool) -> Plan:
+def make_plan(
+    variant: Variant,
+    source: Source,
+    *,
+    jobs: int,
+    compiler_cache: bool,
+    model_sha256: str = ANY_MODEL,
+) -> Plan:
     """Return the plan that builds ``variant`` from ``source``.
 
     The id covers everything that decides what comes out: the source's digest, CMake variables,
-    flags, compilers by content, and what ``native`` resolves to on this CPU. The number of jobs
-    and the compiler cache do not change what comes out and are not part of it.
+    flags, compilers by content, profiles, and what ``native`` resolves to on this CPU. The number
+    of jobs and the compiler cache do not change what comes out and are not part of it.
+
+    Where a profile is still to be made the plan is provisional: ``needs_profiles`` says so, and
+    :func:`~llamabuild.build.profiles.ensure_profiles` makes them.
+
+    Args:
+        variant: What to build.
+        source: From what.
+        jobs: Compilers at once.
+        compiler_cache: Let ccache answer.
+        model_sha256: What profiles are trained on; by default whatever they last were.
+
+    Raises:
+        EnvironmentLacks: A compiler, CMake, Ninja or what reads profiles is missing.
+        BadInput: The variant asks for what its compiler does not have.
+    """
+    plan = compiled_plan(
+        variant, source, jobs=jobs, compiler_cache=compiler_cache, model_sha256=model_sha256
+    )
+    return rewritten_plan(plan, model_sha256) if variant.optimize.bolt else plan
+
+
+def instrumented_plan(
+    variant: Variant, source: Source, *, jobs: int, compiler_cache: bool
+) -> tuple[Plan, str]:
+    """Return the plan of the program that is trained for PGO, and the program's part of the key.
+
+    Nothing is made but what training needs. Both compilers find a function's counters by the path
+    of its source file too, so the folder of the tree is part of the key.
 
     Raises:
         EnvironmentLacks: A compiler, CMake or Ninja is missing.
         BadInput: The variant asks for what its compiler does not have.
     """
+    alone = msgspec.structs.replace(variant.optimize, pgo=False, bolt=False)
+    bare = msgspec.structs.replace(variant, optimize=alone)
+    add = _Profiling(instrument=True)
+    plan = _planned(bare, source, jobs, add, compiler_cache=compiler_cache)
+    return plan, program_key(plan.build_id, source.tree)
+
+
+def compiled_plan(
+    variant: Variant, source: Source, *, jobs: int, compiler_cache: bool, model_sha256: str
+) -> Plan:
+    """Return the plan that compiles a variant, with its profile if it is there; without BOLT.
+
+    Arguments and errors are those of :func:`make_plan`.
+    """
+    if not variant.optimize.pgo:
+        return _planned(variant, source, jobs, _Profiling(), compiler_cache=compiler_cache)
+    _, program = instrumented_plan(variant, source, jobs=jobs, compiler_cache=compiler_cache)
+    profile = find_profile(program, model_sha256)
+    if profile is None:
+        compiler = find_tool(variant.toolchain.cxx or "c++", hash_content=True)
+        check_tools(compiler_family(compiler), compiler)
+    key = profile.key if profile else profile_key(program, model_sha256)
+    add = _Profiling(key=key, profile=profile)
+    return _planned(variant, source, jobs, add, compiler_cache=compiler_cache)
+
+
+class _Profiling(NamedTuple):
+    """What profiles have to do with one plan."""
+
+    instrument: bool = False
+    key: str = ""
+    profile: Profile | None = None
+
+
+def _planned(
+    variant: Variant, source: Source, jobs: int, profiling: _Profiling, *, compiler_cache: bool
+) -> Plan:
     compilers = (
         find_tool(variant.toolchain.c or "cc", hash_content=True),
         find_tool(variant.toolchain.cxx or "c++", hash_content=True),
@@ -50,21 +129,27 @@ def make_plan(variant: Variant, source: Source, *, jobs: int, compiler_cache: bo
     layout = layout_of(source)
     variables = cmake_variables(variant, layout.variables())
     family = compiler_family(compilers[1])
-    library = library_flags(variant, family)
+    wished = library_flags(variant, family)
+    library = joined(wished, _profile_flags(family, profiling))
+    targets = (training().program,) if profiling.instrument else switches().targets
     unity = switches().unity.get(source.archive_sha256)
     identity = {
         "format": FORMAT,
         "source": source.digest,
         "variables": sorted(variables.items()),
-        "library": (library.c, library.cxx, library.link),
+        "library": (wished.c, wished.cxx, wished.link),
         "compilers": [(tool.version, tool.sha256) for tool in compilers],
         "linker": find_tool("ld").version,
         "cmake": find_tool("cmake").version,
         "native": native,
-        "targets": switches().targets,
+        "targets": targets,
         "unity": unity.exclude if unity else None,
         "harness": hashlib.sha256(HARNESS.read_bytes()).hexdigest(),
     }
+    if profiling.instrument or profiling.key:
+        profile = profiling.profile
+        identity["profile flags"] = msgspec.to_builtins(training().flags(family))
+        identity["profile"] = profile.sha256 if profile else f"not made: {profiling.key}"
     if layout.include:
         identity["layout"] = layout.identity()
     build_id = hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:ID_LENGTH]
@@ -80,6 +165,8 @@ def make_plan(variant: Variant, source: Source, *, jobs: int, compiler_cache: bo
     if unity is not None:
         configure.append(f"-DLLAMABUILD_UNITY_EXCLUDE={';'.join(unity.exclude)}")
     configure += _library_arguments(library)
+    if profiling.instrument or profiling.key:
+        configure.append("-DLLAMABUILD_LIBRARY_UNCACHED=ON")
     environment: dict[str, str] = {}
     if compiler_cache:
         configure += [f"-DCMAKE_{language}_COMPILER_LAUNCHER={{ccache}}" for language in _LANGUAGES]
@@ -97,17 +184,37 @@ def make_plan(variant: Variant, source: Source, *, jobs: int, compiler_cache: bo
         source_digest=source.digest,
         steps=(
             Step(name="configure", argv=tuple(configure), environment=environment),
+            *_profile_steps(family, profiling),
             Step(
                 name="compile",
-                argv=("{ninja}", "-C", "{build}", "-j", str(jobs), *switches().targets),
+                argv=("{ninja}", "-C", "{build}", "-j", str(jobs), *targets),
                 environment=environment,
             ),
         ),
         compilers=tuple(msgspec.structs.replace(tool, path="") for tool in compilers),
         native_resolution=native,
-        outputs=switches().targets,
-        by_hand=reproduction(variant, layout.cmake, family),
+        outputs=targets,
+        profiles=(profiling.profile,) if profiling.profile else (),
+        needs_profiles=(profiling.key,) if profiling.key and not profiling.profile else (),
+        by_hand=_by_hand(variant, layout.cmake, family),
     )
+
+
+def _profile_flags(family: str, profiling: _Profiling) -> Flags:
+    if profiling.instrument:
+        return instrument_flags(family)
+    if not profiling.key:
+        return Flags()
+    # Which folder it lies in is no part of what comes out; a plan that is stored names it too.
+    return use_flags(family, f"{{cache}}/profiles/{profiling.key}/data")
+
+
+def _profile_steps(family: str, profiling: _Profiling) -> tuple[Step, ...]:
+    """Put gcc's counters where it looks for them: beside the object files."""
+    if not profiling.key or family != GCC:
+        return ()
+    data = f"{{cache}}/profiles/{profiling.key}/data"
+    return (Step(name="profile", argv=("{cmake}", "-E", "copy_directory", data, "{build}")),)
 
 
 _LANGUAGES = ("C", "CXX")
@@ -138,8 +245,22 @@ def cmake_variables(variant: Variant, tree: Mapping[str, str] | None = None) -> 
     return {**switches().cmake, **(tree or {}), **variant.cmake, **joined}
 
 
+def _by_hand(variant: Variant, tree: Mapping[str, str], family: str) -> tuple[tuple[str, ...], ...]:
+    """Return all commands, training included."""
+    commands: tuple[tuple[str, ...], ...] = reproduction(variant, tree, family)
+    folder = f"build-{variant.name}"
+    if variant.optimize.pgo:
+        commands = pgo_by_hand(
+            folder, family, lambda more: reproduction(variant, tree, family, more)
+        )
+    return (*commands, *bolt_by_hand(folder)) if variant.optimize.bolt else commands
+
+
 def reproduction(
-    variant: Variant, tree: Mapping[str, str] | None = None, family: str = ""
+    variant: Variant,
+    tree: Mapping[str, str] | None = None,
+    family: str = "",
+    more: Flags | None = None,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the CMake commands that make the same ggml and libllama without this program.
 
@@ -147,10 +268,11 @@ def reproduction(
         variant: What to build.
         tree: The variables that its source needs besides.
         family: Of its compiler; by default told from the compiler's name.
+        more: Further flags, such as those of a profile.
     """
     ours = {"GGML_CCACHE", *(name for name, value in (tree or {}).items() if "{" in value)}
     variables = {n: v for n, v in cmake_variables(variant, tree).items() if n not in ours}
-    library = library_flags(variant, family or named_family(variant))
+    library = joined(library_flags(variant, family or named_family(variant)), more or Flags())
     # By hand they go to every target; those of the build type come last, so that -O2 wins.
     release = {"CMAKE_C_FLAGS_RELEASE": library.c, "CMAKE_CXX_FLAGS_RELEASE": library.cxx}
     variables |= {n: " ".join(("-O3", "-DNDEBUG", *f)) for n, f in release.items() if f}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -13,16 +14,16 @@ from llamabuild.errors import GateFailed
 from . import options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from llamabuild.store.kept import Kept
 
-KINDS = ("builds", "sources", "models", "ccache")
+KINDS = ("builds", "profiles", "sources", "models", "ccache")
 
 
 @click.group("cache")
 def cache() -> None:
-    """List, verify or clean builds, sources, models and the compiler cache."""
+    """List, verify or clean builds, profiles, sources, models and the compiler cache."""
 
 
 @cache.command("list")
@@ -61,7 +62,7 @@ def list_kept(*, as_json: bool) -> None:
         ("kind", "entry", "last used", "MB"),
         [
             (kind, entry.name, f"{entry.used:%Y-%m-%d}", _megabytes(entry.size_bytes))
-            for kind in ("sources", "models", "ccache", "left-overs")
+            for kind in ("profiles", "sources", "models", "ccache", "left-overs")
             for entry in entries[kind]
         ],
     )
@@ -72,23 +73,29 @@ def list_kept(*, as_json: bool) -> None:
 
 @cache.command("verify")
 def verify() -> None:
-    """Check every file of every build against its SHA-256."""
+    """Check every file of every build, and all profiles, against their SHA-256."""
     from llamabuild.store.builds import load_build, published_builds  # noqa: PLC0415
+    from llamabuild.store.profiles import published_profiles  # noqa: PLC0415
 
     ids = [build_id for build_id, _ in published_builds()]
     damaged = [build_id for build_id in ids if load_build(build_id, full=True) is None]
     if damaged:
         message = f"{len(damaged)} of {len(ids)} builds are damaged: {', '.join(damaged)}"
         raise GateFailed(message, "'llamabuild cache gc' removes them; they are built again")
-    click.echo(f"{len(ids)} builds, all intact")
+    profiles = list(published_profiles())
+    if broken := [key for key, profile in profiles if profile is None]:
+        message = f"{len(broken)} of {len(profiles)} profiles are damaged: {', '.join(broken)}"
+        raise GateFailed(message, "'llamabuild cache gc --profiles' removes them; made again")
+    click.echo(f"{len(ids)} builds and {len(profiles)} profiles, all intact")
 
 
 @cache.command("gc")
 @click.option("--builds", is_flag=True, help="Builds; the default when nothing is named.")
+@click.option("--profiles", is_flag=True, help="What training runs said, for PGO and BOLT.")
 @click.option("--sources", is_flag=True, help="Unpacked trees and fetched git repositories.")
 @click.option("--models", is_flag=True, help="Models that were fetched or made.")
 @click.option("--ccache", is_flag=True, help="What the compiler cache has not used for so long.")
-@click.option("--all", "everything", is_flag=True, help="All four kinds.")
+@click.option("--all", "everything", is_flag=True, help="All five kinds.")
 @click.option(
     "--older-than",
     "--days",
@@ -141,14 +148,19 @@ def _doomed(kind: str, before: datetime) -> Iterator[tuple[Kept, str]]:
     """Yield what is to be removed as a whole, and why."""
     from llamabuild.store.builds import load_build  # noqa: PLC0415
     from llamabuild.store.kept import OLD_LEFT_OVER, kept  # noqa: PLC0415
+    from llamabuild.store.profiles import load_profile  # noqa: PLC0415
 
+    load: dict[str, Callable[[str], object]] = {
+        "builds": partial(load_build, full=True),
+        "profiles": load_profile,
+    }
     for entry in list(kept(kind)):
         if kind == "left-overs":
             if entry.used < datetime.now(UTC) - OLD_LEFT_OVER:
                 yield entry, "left over"
         elif entry.used <= before:
             yield entry, f"last used {entry.used:%Y-%m-%d}"
-        elif kind == "builds" and load_build(entry.path.name, full=True) is None:
+        elif kind in load and load[kind](entry.path.name) is None:
             yield entry, "damaged"
 
 

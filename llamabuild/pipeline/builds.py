@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from llamabuild.errors import BadInput
 from llamabuild.interrupts import graceful_interrupts
 from llamabuild.machine.detect import detect_machine
+from llamabuild.model import resolve_model
 from llamabuild.source import resolve_source
 from llamabuild.store.locks import cache_in_use
 from llamabuild.variants import load_catalogue
@@ -55,6 +56,9 @@ def build_variants(request: Request, observer: Observer) -> tuple[Arm, ...]:
         graceful_interrupts(observer.stopping) as interrupts,
     ):
         maker, arms = _prepared(request, observer)
+        optimize = [arm.variant.optimize for arm in arms if arm.variant]
+        if any(wish.pgo or wish.bolt for wish in optimize):  # trained on the default model
+            maker.model = resolve_model(None, on_progress=observer.note)
         return maker.make_all(arms, interrupts, build_missing=True)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from llamabuild.build import execute_plan, make_plan, ordered_plans
+from llamabuild.build import ensure_profiles, execute_plan, make_plan, ordered_plans
 from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks
 from llamabuild.process import parent_death_prefix
 
@@ -59,7 +59,13 @@ class Maker:
             LlamabuildError: As :meth:`Sources.of` and :func:`make_plan`.
         """
         source = self.sources.of(variant)
-        return make_plan(variant, source, jobs=self._jobs, compiler_cache=self._compiler_cache)
+        return make_plan(
+            variant,
+            source,
+            jobs=self._jobs,
+            compiler_cache=self._compiler_cache,
+            model_sha256=self.model.sha256 if self.model else "",
+        )
 
     def estimates(self, variants: Sequence[Variant]) -> tuple[BuildEstimate, ...]:
         """Return all plans in building order with their expected times."""
@@ -134,7 +140,7 @@ class Maker:
             return _failed(arm, failure)
         try:
             build, cached = execute_plan(
-                plan,
+                self._trained(arm.variant, plan) if plan.needs_profiles else plan,
                 arm.variant,
                 Path(self.sources.of(arm.variant).tree),
                 on_step=self._observer.build_step,
@@ -144,6 +150,23 @@ class Maker:
             self._failures[plan.build_id] = error
             return _failed(arm, error)
         return msgspec.structs.replace(arm, build=build, build_cached=cached)
+
+    def _trained(self, variant: Variant, plan: Plan) -> Plan:
+        """Make the profiles that a plan still needs; return the final plan."""
+        if self.model is None:
+            message = f"{variant.name}: there is no model to train it on"
+            raise BuildFailed(message, "a baseline that makes the run's model can't be trained")
+        profiles = "its profile" if len(plan.needs_profiles) == 1 else "its profiles"
+        self._observer.note(f"{variant.name}: making {profiles} first, on {self.model.name}")
+        return ensure_profiles(
+            variant,
+            self.sources.of(variant),
+            self.model,
+            jobs=self._jobs,
+            compiler_cache=self._compiler_cache,
+            on_step=self._observer.build_step,
+            on_wait=lambda: self._observer.note(f"{variant.name}: another process makes it"),
+        )
 
 
 def _failed(arm: Arm, error: LlamabuildError) -> Arm:

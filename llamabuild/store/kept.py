@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FOLDERS = {
     "builds": ("builds",),
+    "profiles": ("profiles",),
     "sources": ("sources", "git"),
     "models": ("models", "huggingface"),
     "ccache": ("ccache",),
@@ -28,6 +29,7 @@ FOLDERS = {
 """The cache's folders by kind; each entry of such a folder is made and removed as a whole."""
 LOCKS = {
     "builds": ("build-",),
+    "profiles": ("profile-",),
     "sources": ("source-", "git-"),
     "models": ("model-", "synthetic-"),
     "ccache": (),

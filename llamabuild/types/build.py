@@ -15,22 +15,6 @@ class Step(Data, frozen=True, kw_only=True):
     environment: dict[str, str] = {}
 
 
-class Plan(Data, frozen=True, kw_only=True):
-    """How one build is made; pure data, nothing has run yet."""
-
-    build_id: str
-    variant: str
-    source_digest: str
-    steps: tuple[Step, ...]
-    compilers: tuple[Tool, ...]
-    native_resolution: str
-    """What ``-march=native`` means on this CPU; empty when the variant doesn't use it."""
-    outputs: tuple[str, ...]
-    """Programs that must be there afterwards."""
-    by_hand: tuple[tuple[str, ...], ...] = ()
-    """Commands that make the same ggml and libllama without this program."""
-
-
 class Stage(Data, frozen=True, kw_only=True):
     """What one step of a build took."""
 
@@ -61,6 +45,28 @@ class Profile(Data, frozen=True, kw_only=True):
     size_bytes: int
     stages: tuple[Stage, ...] = ()
     """Instrumented build, training, merging."""
+
+
+class Plan(Data, frozen=True, kw_only=True):
+    """How one build is made; pure data, nothing has run yet."""
+
+    build_id: str
+    variant: str
+    source_digest: str
+    steps: tuple[Step, ...]
+    compilers: tuple[Tool, ...]
+    native_resolution: str
+    """What ``-march=native`` means on this CPU; empty when the variant doesn't use it."""
+    outputs: tuple[str, ...]
+    """Programs that must be there afterwards."""
+    profiles: tuple[Profile, ...] = ()
+    """Those that go in, in the order of their use."""
+    needs_profiles: tuple[str, ...] = ()
+    """Keys of those that must be made first; the id is then not yet what it will be."""
+    input: str = ""
+    """Id of a build whose files are taken as they are: it has run the first steps already."""
+    by_hand: tuple[tuple[str, ...], ...] = ()
+    """Commands that make the same ggml and libllama without this program."""
 
 
 class BuiltFile(Data, frozen=True, kw_only=True):
