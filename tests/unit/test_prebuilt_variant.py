@@ -62,12 +62,11 @@ def test_two_programs_of_one_name_are_two_arms(catalogue, program, tmp_path):
     names = [f"prebuilt:{path}" for path in (program, other, program)]
     _, arms = chosen(catalogue, CPU, ("native", *names), None)
     assert [arm.name for arm in arms] == [
-        "avx2",
         "native",
         "prebuilt:llama-bench",
         "prebuilt:llama-bench-2",
     ]
-    assert [prebuilt_path(arm.variant) for arm in arms[2:]] == [program, other]
+    assert [prebuilt_path(arm.variant) for arm in arms[1:]] == [program, other]
     assert {arm.status for arm in arms} == {"pending"}
 
 
@@ -75,7 +74,7 @@ def test_one_path_in_two_spellings_is_one_arm(catalogue, program, monkeypatch):
     monkeypatch.chdir(program.parent)
     names = (f"prebuilt:{program}", "prebuilt:llama-bench")
     _, arms = chosen(catalogue, CPU, names, None)
-    assert [arm.name for arm in arms] == ["avx2", "prebuilt:llama-bench"]
+    assert [arm.name for arm in arms] == ["native", "prebuilt:llama-bench"]
 
 
 def test_it_cannot_be_the_baseline(catalogue, program):
