@@ -38,7 +38,7 @@ def built_variant(
         EnvironmentLacks: The source or a tool that the build's id depends on is missing.
     """
     catalogue = load_catalogue(source or load_pins().default, variants_dirs)
-    if name not in catalogue.files:
+    if not catalogue.knows(name):
         message = f"'{name}' is neither a file nor a variant"
         raise BadInput(message, did_you_mean(name, catalogue.files) or "'list' shows the variants")
     variant = catalogue.get(name)

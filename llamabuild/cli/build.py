@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -22,37 +22,32 @@ if TYPE_CHECKING:
 
 @click.command("plan")
 @options.names
+@options.sets
+@options.cross
 @options.source
 @options.variants_dir
 @options.as_json
-def plan(
-    *, names: tuple[str, ...], source: str | None, variants_dirs: tuple[Path, ...], as_json: bool
-) -> None:
+def plan(*, as_json: bool, **wishes: Any) -> None:  # noqa: ANN401
     """Show what would be built, with every command and how long it would take."""
-    from llamabuild.pipeline import Request  # noqa: PLC0415
-
-    folders = options.folders(variants_dirs)
-    print_plan(Request(names=names, source=source, variants_dirs=folders), as_json=as_json)
+    print_plan(_request(**wishes), as_json=as_json)
 
 
 @click.command("build")
 @options.names
+@options.sets
+@options.cross
 @options.source
 @options.variants_dir
 @options.as_json
-def build(
-    *, names: tuple[str, ...], source: str | None, variants_dirs: tuple[Path, ...], as_json: bool
-) -> None:
+def build(*, as_json: bool, **wishes: Any) -> None:  # noqa: ANN401
     """Build variants, by default all that this machine can run, and stop there."""
-    from llamabuild.pipeline import Request  # noqa: PLC0415
     from llamabuild.pipeline.builds import build_variants  # noqa: PLC0415
 
     from .live import observer  # noqa: PLC0415
     from .tables import print_table  # noqa: PLC0415
 
-    request = Request(names=names, source=source, variants_dirs=options.folders(variants_dirs))
     with observer() as watching:
-        arms = build_variants(request, watching)
+        arms = build_variants(_request(**wishes), watching)
     rows = [_row(arm) for arm in arms]
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode({"builds": rows})).decode())
@@ -62,6 +57,12 @@ def build(
             [tuple(str(value) for value in row.values()) for row in rows],
         )
     _complain(arms)
+
+
+def _request(*, variants_dirs: tuple[Path, ...], **rest: Any) -> Request:  # noqa: ANN401
+    from llamabuild.pipeline import Request  # noqa: PLC0415
+
+    return Request(variants_dirs=options.folders(variants_dirs), **rest)
 
 
 def _complain(arms: Sequence[Arm]) -> None:

@@ -11,38 +11,67 @@ import msgspec
 from . import options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from llamabuild.types.variant import Variant
     from llamabuild.variants import Catalogue
 
 
+WIDEST_REASON = 34
+
+
 @click.command("list")
+@options.sets
 @options.source
 @options.variants_dir
 @options.as_json
-def list_variants(*, source: str | None, variants_dirs: tuple[Path, ...], as_json: bool) -> None:
-    """List all variants, what each is, and whether it can run here."""
+def list_variants(
+    *, sets: tuple[str, ...], source: str | None, variants_dirs: tuple[Path, ...], as_json: bool
+) -> None:
+    """List all variants by kind, what each is, and whether it can run here."""
     from llamabuild.machine.cpu import detect_cpu  # noqa: PLC0415
     from llamabuild.variants import unsupported_reason  # noqa: PLC0415
 
-    from .tables import print_table  # noqa: PLC0415
-
     catalogue = _catalogue(source, variants_dirs)
     cpu = detect_cpu()
-    variants = [catalogue.get(name) for name in catalogue.names()]
-    rows = [(v.name, unsupported_reason(v, cpu), v.description) for v in variants]
+    names = dict.fromkeys(name for each in sets or ("all",) for name in catalogue.in_set(each))
+    variants = [catalogue.get(name) for name in names]
+    reasons = {variant.name: unsupported_reason(variant, cpu) for variant in variants}
     if as_json:
         listed = [
-            {"name": name, "runs_here": not reason, "reason": reason, "description": text}
-            for name, reason, text in rows
+            {
+                "name": v.name,
+                "kind": v.kind,
+                "runs_here": not reasons[v.name],
+                "reason": reasons[v.name],
+                "description": v.description,
+            }
+            for v in variants
         ]
         click.echo(msgspec.json.format(msgspec.json.encode({"variants": listed})).decode())
         return
-    print_table(
+    _print_by_kind(variants, reasons)
+
+
+def _print_by_kind(variants: Sequence[Variant], reasons: dict[str, str]) -> None:
+    from llamabuild.variants.kinds import KINDS  # noqa: PLC0415
+
+    from .tables import print_groups  # noqa: PLC0415
+
+    def row(variant: Variant) -> tuple[str, str, str]:
+        reason = reasons[variant.name]
+        return variant.name, f"no: {reason}" if reason else "yes", variant.description
+
+    by_kind = {kind: [row(v) for v in variants if v.kind == kind] for kind in KINDS}
+    print_groups(
         ("variant", "runs here", "what it is"),
-        [(name, f"no: {reason}" if reason else "yes", text) for name, reason, text in rows],
+        [((f"{kind}:", "", KINDS[kind]), rows) for kind, rows in by_kind.items() if rows],
+        most={"runs here": WIDEST_REASON},
     )
+    missing = sum(map(bool, reasons.values()))
+    click.echo(f"{len(variants)} variants, {len(variants) - missing} run here.")
+    click.echo("Join them with '+': 'native+clang-19+pgo+mimalloc'; the first is the base.")
 
 
 @click.command("show")
@@ -68,7 +97,8 @@ def show(*, name: str, source: str | None, variants_dirs: tuple[Path, ...], as_j
         }
         click.echo(msgspec.json.format(msgspec.json.encode(document)).decode())
         return
-    click.echo(f"{variant.name}: {variant.description}\n")
+    click.echo(f"{variant.name}: {variant.description}")
+    click.echo(f"kind: {variant.kind}{_parts(variant)}\n")
     for key, value in _flat(variant):
         click.echo(f"  {key} = {value}  ({_origin(variant, key)})")
     click.echo(f"\nRuns here: {'no, ' + reason if reason else 'yes'}")
@@ -84,15 +114,19 @@ def _catalogue(source: str | None, variants_dirs: tuple[Path, ...]) -> Catalogue
     return load_catalogue(source or load_pins().default, options.folders(variants_dirs))
 
 
+def _parts(variant: Variant) -> str:
+    return f" of {', '.join(variant.parts)}" if variant.parts else ""
+
+
 def _flat(variant: Variant) -> list[tuple[str, str]]:
     """Dotted keys with their values as a TOML file would have them, empty ones left out."""
     rows: list[tuple[str, str]] = []
     for key, value in msgspec.to_builtins(variant).items():
-        if key in {"name", "description", "origins"} or not value:
+        if key in {"name", "description", "kind", "parts", "origins"} or not value:
             continue
         inside = value.items() if isinstance(value, dict) else [("", value)]
         for name, item in inside:
-            if item not in ("", [], (), {}):
+            if item not in ("", False, [], (), {}):
                 dotted = f"{key}.{name}" if name else key
                 rows.append((dotted, msgspec.json.encode(item).decode()))
     return rows

@@ -25,6 +25,26 @@ variants_dir = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of your own variant files  [default: ./variants if it exists]",
 )
+
+
+def _split(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> Any:  # noqa: ANN401
+    """``--set a,b --set c`` as one list."""
+    return tuple(name.strip() for value in given for name in value.split(",") if name.strip())
+
+
+sets = click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="LIST",
+    callback=_split,
+    help="Variants of a kind, such as simd, compilers or allocators, or all.",
+)
+cross = click.option(
+    "--cross",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="TOML file of axes (base, axes, names): every combination of one entry each.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object to stdout.")
 
 
@@ -38,6 +58,8 @@ def measuring(function: F) -> F:
     for decorator in reversed(
         [
             names,
+            sets,
+            cross,
             click.option(
                 "--model", metavar="SPEC", help="Path, hf:REPO/FILE, or synthetic:PRESET[:QUANT]."
             ),

@@ -17,6 +17,8 @@ from llamabuild.process import run
 from llamabuild.types.base import Data
 from llamabuild.types.machine import Tool
 
+from .newest import newest_version
+
 VERSION_TIMEOUT_SECONDS = 20.0
 REAL_COMPILERS = {"c": "cc1", "c++": "cc1plus"}
 """The program that gcc's driver starts for each language; clang's driver is its own."""
@@ -40,6 +42,7 @@ class ToolEntry(Data, frozen=True, kw_only=True):
     package: PythonPackage | None = None
     compiler: str = ""
     versioned: bool = False
+    newest: tuple[str, ...] | None = None
 
 
 @cache
@@ -66,7 +69,7 @@ def find_tool(name: str, *, hash_content: bool = False) -> Tool:
 
     Args:
         name: A name of ``tools.toml``, one with a version behind it such as ``gcc-13``, any other
-            program on PATH, or a path.
+            program on PATH, or a path. ``clang`` means the newest version there is.
         hash_content: Fill in ``sha256``. For gcc the compiler proper (``cc1``, ``cc1plus``) is
             hashed along with the driver, which alone says little.
 
@@ -75,15 +78,26 @@ def find_tool(name: str, *, hash_content: bool = False) -> Tool:
             install.
     """
     entry, remedy = _entry(name)
-    path = _path(name, entry)
-    if path is None:
-        message = f"'{name}' was not found" + (f" (needed to {entry.purpose})" if entry else "")
-        raise EnvironmentLacks(message, remedy)
+    path = locate_tool(name)
     version = _version(name, path, remedy)
     if entry is not None and entry.minimum:
         _check_minimum(name, version, entry.minimum, remedy)
     sha256 = _content(path, entry.compiler if entry else "") if hash_content else ""
     return Tool(name=name, path=str(path), version=version, sha256=sha256)
+
+
+def locate_tool(name: str) -> Path:
+    """Return where a program is, without running it.
+
+    Raises:
+        EnvironmentLacks: It is not there; the remedy says what to install.
+    """
+    entry, remedy = _entry(name)
+    path = _path(name, entry)
+    if path is None:
+        message = f"'{name}' was not found" + (f" (needed to {entry.purpose})" if entry else "")
+        raise EnvironmentLacks(message, remedy)
+    return path
 
 
 def _entry(name: str) -> tuple[ToolEntry | None, str]:
@@ -112,7 +126,11 @@ def _path(name: str, entry: ToolEntry | None) -> Path | None:
             carried = shutil.which(name, path=getattr(module, entry.package.folder))
             if carried is not None:
                 return Path(carried)
+    if entry is not None and entry.newest is not None and name in tool_table():
+        name = newest_version(name, entry.newest)
     on_path = shutil.which(name)
+    if on_path is None and entry is not None and entry.versioned and name in tool_table():
+        on_path = shutil.which(newest_version(name))
     return Path(on_path) if on_path is not None else None
 
 

@@ -14,6 +14,10 @@ class Request:
     """All wishes; what is None or empty is chosen to suit the machine and the model."""
 
     names: tuple[str, ...] = ()
+    sets: tuple[str, ...] = ()
+    """Kinds of variants, or ``all``."""
+    cross: Path | None = None
+    """File of axes whose combinations are wanted."""
     baseline: str | None = None
     only_baseline: bool = False
     """The baseline and its copy alone: what the machine calls a difference."""

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 from llamabuild.errors import BadInput, did_you_mean
 
+from .compose import compose
 from .file import read_variant_file
-from .resolve import Layered, resolve
+from .kinds import ALL, KINDS, check_set
+from .resolve import Layered, kind_of
+from .versions import parse_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,24 +28,56 @@ class Catalogue:
     default_source: str
 
     def names(self) -> tuple[str, ...]:
-        """Return all names: from the least that a CPU must have to the most, native last."""
+        """Return all names by kind; in each from the least that a CPU must have to the most."""
         return tuple(sorted(self.files, key=self._rank))
+
+    def kind(self, name: str) -> str:
+        """Return the kind of a variant that has a file."""
+        return kind_of(name, self.files)
+
+    def in_set(self, name: str) -> tuple[str, ...]:
+        """Return the names of one kind, or of all kinds.
+
+        Raises:
+            BadInput: There is no set of that name.
+        """
+        wanted = check_set(name)
+        return tuple(each for each in self.names() if wanted in {ALL, self.kind(each)})
+
+    def knows(self, name: str) -> bool:
+        """Tell whether every part of a name is known; they may still not go together."""
+        try:
+            return all(parse_name(part, self.files) for part in name.split("+"))
+        except BadInput:
+            return False
+
+    def suggestion(self, name: str) -> str:
+        """Say which name was probably meant, or which there are."""
+        return did_you_mean(name, self.files) or f"known: {', '.join(self.names())}"
 
     def get(self, name: str) -> Variant:
         """Return a variant with everything it inherits filled in.
 
+        Args:
+            name: That of a file (``native``), with a version of its compiler (``clang-19``),
+                or several joined by ``+``, the base first.
+
         Raises:
+            CannotCombine: Parts that don't go together.
             BadInput: Unknown name, or a broken chain of ``extends``.
         """
-        if name not in self.files:
-            message = f"unknown variant '{name}'"
-            remedy = did_you_mean(name, self.files) or f"known: {', '.join(self.files)}"
-            raise BadInput(message, remedy)
-        return resolve(name, self.files, self.default_source)
+        return compose(name, self.files, self.default_source)
 
-    def _rank(self, name: str) -> tuple[bool, bool, int, str]:
-        need = self.get(name).requires
-        return (not need.architecture, need.architecture != "x86_64", len(need.cpu), name)
+    def _rank(self, name: str) -> tuple[int, bool, bool, int, str]:
+        variant = self.get(name)
+        need, order = variant.requires, [str(kind) for kind in KINDS]
+        return (
+            order.index(variant.kind),
+            not need.architecture,
+            need.architecture != "x86_64",
+            len(need.cpu),
+            name,
+        )
 
 
 def shipped_folder() -> Path:

@@ -2,22 +2,78 @@
 
 from __future__ import annotations
 
-import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llamabuild.errors import EnvironmentLacks
+from llamabuild.machine.libraries import find_library, library_table
+from llamabuild.machine.tools import locate_tool
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from llamabuild.types.machine import Cpu
     from llamabuild.types.variant import Variant
 
+INSTALL = "apt-get install "
+CMAKE_OFF = frozenset({"OFF", "0", "NO", "FALSE", "N"})
+
 
 def unsupported_reason(variant: Variant, cpu: Cpu) -> str:
-    """Return one clause on what is missing here, or the empty string."""
+    """Return one clause on what is missing here and what to install, or the empty string."""
     need = variant.requires
     if need.architecture and need.architecture != cpu.architecture:
         return f"for {need.architecture}; this machine is {cpu.architecture}"
     if lacking := [feature for feature in need.cpu if feature not in cpu.features]:
         return f"this CPU ({cpu.brand}) lacks {', '.join(lacking)}"
-    compilers = [c for c in (variant.toolchain.c, variant.toolchain.cxx) if c]
-    if absent := [tool for tool in (*need.tools, *compilers) if shutil.which(tool) is None]:
-        return f"not installed: {', '.join(absent)}"
-    return ""
+    missing = dict(_missing(variant))
+    if not missing:
+        return ""
+    packages = dict.fromkeys(
+        remedy.removeprefix(INSTALL) for remedy in missing.values() if remedy.startswith(INSTALL)
+    )
+    install = f"; {INSTALL}{' '.join(packages)}" if packages else ""
+    return f"not installed: {', '.join(missing)}{install}"
+
+
+def _missing(variant: Variant) -> Iterator[tuple[str, str]]:
+    """Yield each tool and library that is not there, with what to do about it.
+
+    The usual compilers, without which nothing at all can be built, are ``doctor``'s to name.
+    """
+    named = [name for name in (variant.toolchain.c, variant.toolchain.cxx) if name]
+    absent = dict(lack for compiler in named for lack in _lack_of_tool(compiler))
+    yield from absent.items()
+    bolt = ["llvm-bolt"] if variant.optimize.bolt else []
+    for tool in (*variant.requires.tools, *bolt):
+        yield from _lack_of_tool(tool)
+    allocator = [variant.allocator.name] if variant.allocator.name in library_table() else []
+    for library in (*variant.requires.libraries, *allocator):
+        yield from _lack_of_library(library)
+    if not absent and "clang" in Path(variant.toolchain.c).name:
+        yield from _lack_of_companions(variant)
+
+
+def _lack_of_companions(variant: Variant) -> Iterator[tuple[str, str]]:
+    """What clang leaves to other packages; without omp.h ggml would silently do without OpenMP."""
+    wanted = {
+        "openmp": variant.cmake.get("GGML_OPENMP", "ON").upper() not in CMAKE_OFF,
+        "lld": bool(variant.optimize.lto),
+        "profdata": variant.optimize.pgo,
+    }
+    for library in (library for library, needed in wanted.items() if needed):
+        yield from _lack_of_library(library, variant.toolchain.c)
+
+
+def _lack_of_tool(name: str) -> Iterator[tuple[str, str]]:
+    try:
+        locate_tool(name)
+    except EnvironmentLacks as error:
+        yield name, error.remedy
+
+
+def _lack_of_library(name: str, compiler: str = "") -> Iterator[tuple[str, str]]:
+    try:
+        find_library(name, compiler)
+    except EnvironmentLacks as error:
+        yield (f"{name} of {compiler}" if compiler else name), error.remedy

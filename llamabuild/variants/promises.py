@@ -17,7 +17,10 @@ IF_CPU_HAS = "cpu:"
 
 
 def promises(expectations: Sequence[Expectation], cpu: Cpu) -> tuple[Expectation, ...]:
-    """Resolve ``cpu:`` conditions; an expectation that has nothing left to ask is dropped."""
+    """Resolve ``cpu:`` conditions; an expectation of which nothing is left is dropped.
+
+    One that asks for no group from the start asks that its file and function be there.
+    """
 
     def resolved(groups: tuple[str, ...]) -> tuple[str, ...]:
         wanted = []
@@ -30,5 +33,5 @@ def promises(expectations: Sequence[Expectation], cpu: Cpu) -> tuple[Expectation
     return tuple(
         msgspec.structs.replace(e, require=resolved(e.require))
         for e in expectations
-        if resolved(e.require) or e.forbid
+        if resolved(e.require) or e.forbid or not e.require
     )

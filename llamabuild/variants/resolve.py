@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from llamabuild.errors import BadInput, did_you_mean
-from llamabuild.types.variant import Expectation, Flags, Requires, Runtime, Toolchain, Variant
+from llamabuild.types.variant import (
+    Allocator,
+    Expectation,
+    Flags,
+    Optimize,
+    Requires,
+    Runtime,
+    Toolchain,
+    Variant,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .file import FlagsTable, VariantFile
 
-JOINED = frozenset({"requires.cpu", "requires.tools", "runtime.environment"})
+JOINED = frozenset({"requires.cpu", "requires.tools", "requires.libraries", "runtime.environment"})
 """Keys whose values are always added to the parent's; flags have a rule of their own."""
 EMPTY: tuple[object, ...] = (None, {}, [], ())
+NOT_INHERITED = frozenset({"extends", "kind"})
+
+D = TypeVar("D", Toolchain, Optimize, Allocator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +40,20 @@ class Layered:
     file: VariantFile
 
 
-def resolve(name: str, files: dict[str, tuple[Layered, ...]], default_source: str) -> Variant:
-    """Merge the chain of ``extends`` from its root down to ``name``.
+Files = dict[str, tuple[Layered, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One file of a chain of ``extends``."""
+
+    name: str
+    """The variant that it belongs to."""
+    layer: Layered
+
+
+def chain_of(name: str, files: Files) -> tuple[Link, ...]:
+    """Return the file of ``name`` first, then its parents.
 
     A file that extends its own name refers to the layer below it (the shipped file of that
     name), so that a user can change one key of a shipped variant.
@@ -35,17 +61,7 @@ def resolve(name: str, files: dict[str, tuple[Layered, ...]], default_source: st
     Raises:
         BadInput: A cycle, or an ancestor that does not exist.
     """
-    variant = Variant(
-        name=name, description="", source=default_source, origins={"source": "default"}
-    )
-    for layer in reversed(_chain(name, files)):
-        variant = _apply(variant, layer)
-    return msgspec.structs.replace(variant, name=name)
-
-
-def _chain(name: str, files: dict[str, tuple[Layered, ...]]) -> list[Layered]:
-    """The file of ``name`` first, then its parents."""
-    chain: list[Layered] = []
+    chain: list[Link] = []
     seen: dict[tuple[str, int], str] = {}
     depth = len(files[name]) - 1
     while True:
@@ -54,10 +70,10 @@ def _chain(name: str, files: dict[str, tuple[Layered, ...]]) -> list[Layered]:
             message = f"{layer.label}: 'extends' goes round in a circle: "
             raise BadInput(message + " → ".join([*seen.values(), name]))
         seen[name, depth] = name
-        chain.append(layer)
+        chain.append(Link(name, layer))
         parent = layer.file.extends
         if parent is None:
-            return chain
+            return tuple(chain)
         if parent == name and depth > 0:
             depth -= 1
             continue
@@ -67,18 +83,29 @@ def _chain(name: str, files: dict[str, tuple[Layered, ...]]) -> list[Layered]:
         name, depth = parent, len(files[parent]) - 1
 
 
+def kind_of(name: str, files: Files) -> str:
+    """Return the kind of a variant: that of its topmost file that names one, else ``own``."""
+    kinds = (layer.file.kind for layer in reversed(files[name]))
+    return next((kind for kind in kinds if kind is not None), "own")
+
+
+def merged(start: Variant, links: Iterable[Link]) -> Variant:
+    """Put files, the lowest first, on top of a variant."""
+    variant = start
+    for link in links:
+        variant = _apply(variant, link.layer)
+    return variant
+
+
 def _apply(parent: Variant, layer: Layered) -> Variant:
     """One file on top of what it inherits."""
     file = layer.file
     cmake = {key: _cmake_value(value) for key, value in file.cmake.items()}
-    toolchain = Toolchain(
-        c=parent.toolchain.c if file.toolchain.c is None else file.toolchain.c,
-        cxx=parent.toolchain.cxx if file.toolchain.cxx is None else file.toolchain.cxx,
-    )
     requires = Requires(
         architecture=file.requires.architecture or parent.requires.architecture,
-        cpu=_union(parent.requires.cpu, file.requires.cpu),
-        tools=_union(parent.requires.tools, file.requires.tools),
+        cpu=union(parent.requires.cpu, file.requires.cpu),
+        tools=union(parent.requires.tools, file.requires.tools),
+        libraries=union(parent.requires.libraries, file.requires.libraries),
     )
     runtime = Runtime(
         environment={**parent.runtime.environment, **file.runtime.environment},
@@ -94,14 +121,23 @@ def _apply(parent: Variant, layer: Layered) -> Variant:
         name=parent.name,
         description=file.description,
         source=file.source or parent.source,
-        toolchain=toolchain,
+        toolchain=_with(parent.toolchain, file.toolchain),
         cmake={**parent.cmake, **cmake},
         flags=_join(parent.flags, file.flags),
+        optimize=_with(parent.optimize, file.optimize),
+        allocator=_with(parent.allocator, file.allocator),
+        conflicts={**parent.conflicts, **file.conflicts},
         requires=requires,
         runtime=runtime,
         expect=expect,
         origins=_origins(parent.origins, layer),
     )
+
+
+def _with(parent: D, table: msgspec.Struct) -> D:
+    """The parent's values, but for those that the table sets."""
+    own = {key: value for key, value in msgspec.structs.asdict(table).items() if value is not None}
+    return msgspec.structs.replace(parent, **own)
 
 
 def _join(parent: Flags, table: FlagsTable) -> Flags:
@@ -117,7 +153,8 @@ def _join(parent: Flags, table: FlagsTable) -> Flags:
     )
 
 
-def _union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+def union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words of both, each once."""
     return tuple(dict.fromkeys((*first, *second)))
 
 
@@ -145,7 +182,7 @@ def _keys(file: VariantFile) -> list[str]:
     """Dotted names of the keys that a file sets."""
     keys: list[str] = []
     for key, value in msgspec.to_builtins(file).items():
-        if value in EMPTY or key == "extends":
+        if value in EMPTY or key in NOT_INHERITED:
             continue
         if not isinstance(value, dict):
             keys.append(key)

@@ -38,7 +38,8 @@ ALLOWED = {
     "probes": f"machine stats {BASE} _native",
     "roofline": "types errors",
     # What comes in. A model is fetched and verified by the means of a source, never the reverse.
-    "variants": BASE,
+    # Whether a variant can run here depends on what is installed.
+    "variants": f"machine {BASE}",
     "source": BASE,
     "model": f"source {BASE}",
     "machine": f"{BASE} _native",

@@ -1,0 +1,152 @@
+"""Shared libraries and headers, found as the dynamic loader and the compiler would: never loaded.
+
+A library that was loaded to see whether it is there would have run its constructors in our
+process; an allocator among them would have taken over our malloc.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+
+from llamabuild.errors import EnvironmentLacks, did_you_mean
+from llamabuild.process import run
+from llamabuild.types.base import Data
+
+from .tools import find_tool
+
+PROBE_TIMEOUT_SECONDS = 20.0
+ADMIN_FOLDERS = "/usr/sbin:/sbin"
+LIBRARY_FOLDERS = ("/usr/local/lib", "/lib", "/usr/lib", "/lib64", "/usr/lib64")
+INCLUDE_FOLDERS = ("/usr/local/include", "/usr/include", "/usr/include/openblas")
+OURSELVES = Path("/proc/self/exe")
+ELF_KIND_BYTES = 20
+"""The start of an ELF file that says for which machine it is: class, byte order, architecture."""
+
+
+class LibraryEntry(Data, frozen=True, kw_only=True):
+    """One library of ``libraries.toml``."""
+
+    purpose: str
+    debian: str
+    file: str = ""
+    header: str = ""
+    program: str = ""
+    compiler: bool = False
+
+
+@cache
+def library_table() -> dict[str, LibraryEntry]:
+    """Return all libraries that are known, by name."""
+    text = resources.files(__package__).joinpath("libraries.toml").read_bytes()
+    return msgspec.toml.decode(text, type=dict[str, LibraryEntry])
+
+
+@cache
+def find_library(name: str, compiler: str = "") -> Path:
+    """Return where a library is: the shared object, or what the compiler names as its own.
+
+    Args:
+        name: A name of ``libraries.toml``.
+        compiler: Command of the C compiler, for what belongs to one (``openmp``, ``lld``);
+            empty: ``cc``.
+
+    Raises:
+        EnvironmentLacks: It is not there; the remedy says what to install.
+    """
+    table = library_table()
+    if name not in table:
+        message = f"unknown library '{name}'"
+        raise EnvironmentLacks(message, did_you_mean(name, table) or f"known: {', '.join(table)}")
+    entry = table[name]
+    if entry.compiler:
+        return _of_compiler(entry, compiler or "cc")
+    if entry.header and not any((folder / entry.header).is_file() for folder in _includes()):
+        raise _lacks(entry.header, entry, entry.debian)
+    path = find_shared(entry.file)
+    if path is None:
+        raise _lacks(entry.file, entry, entry.debian)
+    return path
+
+
+def find_shared(name: str) -> Path | None:
+    """Return the path of a shared library of our own architecture, or None.
+
+    The loader's cache is asked first, then the folders that it searches without one.
+    """
+    listed = (path for file, path in _loader_cache() if file == name)
+    beside = (Path(folder) / name for folder in _library_folders())
+    return next((path for path in (*listed, *beside) if _loadable(path)), None)
+
+
+@cache
+def _loader_cache() -> tuple[tuple[str, Path], ...]:
+    """File name and path of each entry; empty where there is no ``ldconfig`` that lists them."""
+    program = shutil.which("ldconfig", path=f"{os.environ.get('PATH', '')}:{ADMIN_FOLDERS}")
+    if program is None:
+        return ()
+    answer = run([program, "-p"], timeout_seconds=PROBE_TIMEOUT_SECONDS)
+    lines = re.findall(r"^\s+(\S+) \(.*\) => (/.*)$", answer.stdout, re.MULTILINE)
+    return tuple((file, Path(path)) for file, path in lines)
+
+
+def _library_folders() -> tuple[str, ...]:
+    triplet = f"{platform.machine()}-linux-gnu"
+    return (
+        f"/usr/local/lib/{triplet}",
+        f"/lib/{triplet}",
+        f"/usr/lib/{triplet}",
+        *LIBRARY_FOLDERS,
+    )
+
+
+def _includes() -> tuple[Path, ...]:
+    return (
+        *map(Path, INCLUDE_FOLDERS),
+        Path(f"/usr/include/{platform.machine()}-linux-gnu"),
+    )
+
+
+def _loadable(path: Path) -> bool:
+    """Tell whether a library is for the machine that this very process is for."""
+    kind = _elf_kind(path)
+    return bool(kind) and kind == _elf_kind(OURSELVES)
+
+
+def _elf_kind(path: Path) -> bytes:
+    """Return class, byte order and architecture of an ELF file; empty if it is none."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(ELF_KIND_BYTES)
+    except OSError:
+        return b""
+    return start[4:6] + start[18:20] if start.startswith(b"\x7fELF") else b""
+
+
+def _of_compiler(entry: LibraryEntry, compiler: str) -> Path:
+    """Ask the compiler where its own header or program is."""
+    tool = find_tool(compiler)
+    wanted = entry.program or entry.header
+    question = (
+        f"-print-prog-name={wanted}" if entry.program else f"-print-file-name=include/{wanted}"
+    )
+    answer = run([tool.path, question], timeout_seconds=PROBE_TIMEOUT_SECONDS).stdout.strip()
+    # A compiler that doesn't have it repeats what it was asked for.
+    if Path(answer).is_absolute() and Path(answer).is_file():
+        return Path(answer)
+    number = re.search(r"\d+(?=\.\d)", tool.version)
+    package = entry.debian.format(version=number[0] if number else "")
+    what = f"{wanted} of {compiler}"
+    raise _lacks(what, entry, package)
+
+
+def _lacks(what: str, entry: LibraryEntry, package: str) -> EnvironmentLacks:
+    message = f"'{what}' was not found (needed to {entry.purpose})"
+    return EnvironmentLacks(message, f"apt-get install {package}")

@@ -1,0 +1,120 @@
+"""Which variants are wanted: by name, by set, or by crossing axes."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+from llamabuild.errors import BadInput
+from llamabuild.types.base import Data
+
+from .compose import CannotCombine
+from .strict import Table, read_strict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from llamabuild.types.machine import Cpu
+
+    from .catalogue import Catalogue
+
+BY_DEFAULT = ("simd", "own")
+MOST_COMBINATIONS = 200
+
+
+class Wanted(Data, frozen=True, kw_only=True):
+    """A variant that was asked for, and why there is none if there is none."""
+
+    name: str
+    reason: str = ""
+    """Why its parts don't go together."""
+
+
+class CrossFile(Table, frozen=True, kw_only=True):
+    """A file of axes: every combination of one entry of each axis, on one base."""
+
+    base: str
+    axes: tuple[tuple[str, ...], ...]
+    """Names to add to the base; ``""`` adds nothing."""
+    names: tuple[str, ...] = ()
+    """Further variants, as they are."""
+
+
+def wanted(
+    catalogue: Catalogue,
+    cpu: Cpu,
+    names: Sequence[str],
+    sets: Sequence[str] = (),
+    crossed: Path | None = None,
+) -> tuple[Wanted, ...]:
+    """Return what was asked for, each once, in the order of asking.
+
+    Args:
+        catalogue: All variants.
+        cpu: Sets leave out what is for another architecture.
+        names: By name; they are not looked up here.
+        sets: Kinds, or ``all``.
+        crossed: File of axes; combinations that don't go together are returned with the reason.
+
+    Without any of these: the variants of instruction sets, and the user's own.
+
+    Raises:
+        BadInput: An unknown set, or a file of axes that is wrong.
+    """
+    chosen = [Wanted(name=name) for name in names]
+    nothing = not names and not sets and crossed is None
+    for each in BY_DEFAULT if nothing else sets:
+        chosen += [Wanted(name=name) for name in _of_set(catalogue, cpu, each)]
+    if crossed is not None:
+        chosen += cross(catalogue, crossed)
+    first = {item.name: item for item in reversed(chosen)}
+    return tuple(first[name] for name in dict.fromkeys(item.name for item in chosen))
+
+
+def cross(catalogue: Catalogue, path: Path) -> tuple[Wanted, ...]:
+    """Return the combinations that a file of axes asks for.
+
+    Raises:
+        BadInput: The file is wrong, names an unknown variant, or asks for too many.
+    """
+    file = read_strict(path, CrossFile, "a file of axes")
+    _check(path, catalogue, file)
+    combinations = ("+".join(filter(None, parts)) for parts in product((file.base,), *file.axes))
+    return tuple(_tried(catalogue, dict.fromkeys((*combinations, *file.names))))
+
+
+def _check(path: Path, catalogue: Catalogue, file: CrossFile) -> None:
+    count = 1
+    for number, axis in enumerate(file.axes):
+        if not axis:
+            message = f"{path}: axes[{number}] is empty"
+            raise BadInput(message, "an axis needs at least one entry; '' adds nothing")
+        count *= len(axis)
+        # Checked as it grows: the product itself may be astronomical.
+        if count > MOST_COMBINATIONS:
+            message = f"{path}: axes make more than {MOST_COMBINATIONS} combinations"
+            raise BadInput(message, "shorten an axis, or split the file")
+    keys = {"base": (file.base,), "names": file.names}
+    keys |= {f"axes[{number}]": axis for number, axis in enumerate(file.axes)}
+    for key, entries in keys.items():
+        for entry in entries:
+            if (entry or not key.startswith("axes")) and not catalogue.knows(entry):
+                message = f"{path}: {key}: unknown variant '{entry}'"
+                raise BadInput(message, catalogue.suggestion(entry))
+
+
+def _tried(catalogue: Catalogue, names: Iterable[str]) -> Iterator[Wanted]:
+    for name in names:
+        try:
+            catalogue.get(name)
+        except CannotCombine as error:
+            yield Wanted(name=name, reason=str(error))
+        else:
+            yield Wanted(name=name)
+
+
+def _of_set(catalogue: Catalogue, cpu: Cpu, name: str) -> list[str]:
+    fitting = {"", cpu.architecture}
+    names = catalogue.in_set(name)
+    return [each for each in names if catalogue.get(each).requires.architecture in fitting]
