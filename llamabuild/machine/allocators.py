@@ -6,14 +6,17 @@ from functools import cache
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from llamabuild.errors import BadInput, EnvironmentLacks, did_you_mean
 from llamabuild.types.base import Data
-from llamabuild.types.variant import Allocator
 
 from .libraries import find_library
+
+if TYPE_CHECKING:
+    from llamabuild.types.variant import Allocator
 
 GLIBC = "glibc"
 PRELOAD, LINK = "preload", "link"
@@ -27,6 +30,11 @@ class AllocatorEntry(Data, frozen=True, kw_only=True):
     bundled: str = ""
     environment: dict[str, str] = {}
     huge: bool = False
+
+    @property
+    def is_library(self) -> bool:
+        """It is a file of its own, other than libc."""
+        return bool(self.library or self.bundled)
 
 
 class Link(Data, frozen=True, kw_only=True):
@@ -96,10 +104,10 @@ def allocator_environment(allocator: Allocator) -> dict[str, str]:
     """
     if not allocator.name:
         return {}
-    preload = (
-        {"LD_PRELOAD": str(allocator_library(allocator.name))} if allocator.how == PRELOAD else {}
-    )
-    return {**preload, **allocator_entry(allocator.name).environment}
+    entry = allocator_entry(allocator.name)
+    if allocator.how != PRELOAD or not entry.is_library:
+        return dict(entry.environment)
+    return {"LD_PRELOAD": str(allocator_library(allocator.name)), **entry.environment}
 
 
 def allocator_link(allocator: Allocator) -> Link | None:
@@ -109,7 +117,7 @@ def allocator_link(allocator: Allocator) -> Link | None:
         BadInput: Unknown.
         EnvironmentLacks: Its library is not there.
     """
-    if allocator.how != LINK:
+    if allocator.how != LINK or not allocator_entry(allocator.name).is_library:
         return None
     carried = bool(allocator_entry(allocator.name).bundled)
     return Link(library=allocator_library(allocator.name), carried=carried)

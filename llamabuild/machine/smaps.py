@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HUGE_FIELDS = ("AnonHugePages", "ShmemPmdMapped", "FilePmdMapped")
-"""Of proc_pid_smaps(5): memory that one entry of the second-lowest page table maps, 2 MiB on x86."""
+"""Of proc_pid_smaps(5): memory that is mapped in one piece of 2 MiB on x86."""
 
 
 class Resident(NamedTuple):
