@@ -64,7 +64,7 @@ class Arm(Data, frozen=True, kw_only=True):
     status: str
     """``ready`` (built, inspected, checked), or why there are no trials: ``unsupported``,
     ``bad variant`` (its file is wrong), ``build failed``, ``not built``, ``wrong output``,
-    ``bench failed``, ``pending``."""
+    ``wrong allocator``, ``bench failed``, ``pending``."""
     reason: str
     variant: Variant | None = None
     build: Build | None = None
