@@ -11,18 +11,22 @@ import subprocess
 import time
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from .errors import EnvironmentLacks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
     from resource import struct_rusage
 
 READ_SIZE = 1 << 16
 GRACE_SECONDS = 2.0
 PROBE_SECONDS = 10.0
+FIRST_LOOK_SECONDS = 0.002
+LOOK_SECONDS = 0.25
+"""Looks at a running program begin often, for short ones, and get rare, not to disturb it."""
+PROC = Path("/proc")
 KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "USER")  # ccache hashes LANG: not it
 
 
@@ -40,6 +44,13 @@ class Finished:
     timed_out: bool
     wall_seconds: float
     usage: struct_rusage
+    """Its ``ru_maxrss`` is no measure of the program: Linux counts into it what the process was
+    before it became the program, which with vfork is us."""
+    peak_rss_bytes: int | None = None
+    """Most memory that the program itself, without its children, was seen to have resident; None
+    if it ended before anyone could look. Growth in its last quarter of a second may be missing."""
+    stopped: bool = False
+    """``until`` asked for its end."""
 
     @property
     def ok(self) -> bool:
@@ -113,6 +124,7 @@ def run(
     output_limit: int = 16 << 20,
     on_line: Callable[[str], None] | None = None,
     log: IO[bytes] | None = None,
+    until: Callable[[int], bool] | None = None,
 ) -> Finished:
     """Run a program to its end.
 
@@ -125,6 +137,8 @@ def run(
         output_limit: Bytes kept of each stream; the rest is read and dropped.
         on_line: Called with each line of stdout as it comes, without the line end.
         log: Receives both streams as they come.
+        until: Asked with the process id a few times a second while the program writes or may
+            write; True ends the process group.
 
     Raises:
         EnvironmentLacks: The program cannot be started.
@@ -134,9 +148,10 @@ def run(
     begun = time.monotonic()
     deadline = None if timeout_seconds is None else begun + timeout_seconds
     with started(argv, cwd=cwd, environment=environment, closed=closed) as child:
+        watch = _Watch(child.pid, until)
         streams = _Streams(child, output_limit, on_line, log)
-        timed_out = not streams.pump(deadline)
-        if timed_out:
+        in_time = streams.pump(deadline, watch)
+        if watch.stopped or not in_time:
             end_group(child.pid)
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
@@ -146,9 +161,11 @@ def run(
         stdout=streams.text(0),
         stderr=streams.text(1),
         truncated=streams.truncated,
-        timed_out=timed_out,
+        timed_out=not in_time,
         wall_seconds=time.monotonic() - begun,
         usage=usage,
+        peak_rss_bytes=watch.peak_rss_bytes,
+        stopped=watch.stopped,
     )
 
 
@@ -207,6 +224,40 @@ def end_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
+class _Watch:
+    """Looks at a running child every so often."""
+
+    def __init__(self, pid: int, until: Callable[[int], bool] | None) -> None:
+        self._pid = pid
+        self._until = until
+        self._pause = FIRST_LOOK_SECONDS
+        self._next = time.monotonic() + self._pause
+        self.peak_rss_bytes: int | None = None
+        self.stopped = False
+
+    def look(self) -> float:
+        """Look if it is time to; return the seconds until the next look."""
+        now = time.monotonic()
+        if now >= self._next:
+            peak = _peak_rss_bytes(self._pid)
+            if peak is not None:
+                self.peak_rss_bytes = max(peak, self.peak_rss_bytes or 0)
+            self.stopped = self._until is not None and self._until(self._pid)
+            self._pause = min(2 * self._pause, LOOK_SECONDS)
+            self._next = now + self._pause
+        return max(self._next - now, 0.0)
+
+
+def _peak_rss_bytes(pid: int) -> int | None:
+    """Return what the kernel has as a process's peak; None once it has given up its memory."""
+    try:
+        status = (PROC / str(pid) / "status").read_bytes()
+    except OSError:
+        return None
+    _, found, rest = status.partition(b"VmHWM:")
+    return int(rest.split(maxsplit=1)[0]) * 1024 if found else None
+
+
 class _Streams:
     """Reads both pipes of a child until they close, keeping a bounded part of each."""
 
@@ -229,12 +280,19 @@ class _Streams:
             assert pipe is not None
             self._selector.register(pipe, selectors.EVENT_READ, index)
 
-    def pump(self, deadline: float | None) -> bool:
-        """Read until both pipes are closed and the child has ended; False at the deadline."""
+    def pump(self, deadline: float | None, watch: _Watch) -> bool:
+        """Read until both pipes are closed and the child has ended; False at the deadline.
+
+        Returns early when the watch wants to stop.
+        """
         with self._selector as selector:
             while selector.get_map():
-                wait = None if deadline is None else deadline - time.monotonic()
-                if wait is not None and wait <= 0:
+                wait = watch.look()
+                if watch.stopped:
+                    return True
+                if deadline is not None:
+                    wait = min(wait, deadline - time.monotonic())
+                if wait < 0:
                     return False
                 for key, _ in selector.select(wait):
                     data = os.read(key.fd, READ_SIZE)

@@ -41,7 +41,7 @@ def run_trial(
     finished = execute(
         argv, environment=runtime.environment, closed=True, timeout_seconds=timeout_seconds
     )
-    state = meter.finish(finished.usage, finished.wall_seconds)
+    state = meter.finish(finished.usage, finished.wall_seconds, finished.peak_rss_bytes)
     status, error = "ok", ""
     samples: tuple[int, ...] = ()
     output: dict[str, Any] = {}

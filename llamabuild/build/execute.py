@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 
 from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks
+from llamabuild.machine.allocators import allocator_link
 from llamabuild.machine.tools import find_tool
 from llamabuild.process import run
 from llamabuild.store.builds import (
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     from llamabuild.process import Finished
     from llamabuild.types.build import Plan, Step
-    from llamabuild.types.variant import Toolchain, Variant
+    from llamabuild.types.variant import Variant
 
 NEEDED_BYTES = 1 << 30
 NINJA_STEP = re.compile(r"\[(\d+)/(\d+)\]")
@@ -116,6 +117,9 @@ def _build(
     else:
         compiled, hits = _cache_statistics(build_dir)
     _take_outputs(plan, build_dir / "bin", staged / "files")
+    link = allocator_link(variant.allocator)
+    if link is not None and link.carried:
+        shutil.copy(link.library, staged / "files")
     files = collect(staged / "files")
     build = Build(
         id=plan.build_id,
@@ -173,7 +177,7 @@ def run_steps(  # noqa: PLR0917 - all of one build, in its order
 
     with log_file.open("ab") as log:
         for step in plan.steps:
-            finished = _run_step(step, variant.toolchain, tree, build_dir, log, report)
+            finished = _run_step(step, variant, tree, build_dir, log, report)
             if not finished.ok:
                 raise _failure(plan, step, finished, log_file)
             if step.name == "configure":
@@ -199,7 +203,7 @@ def _count(stages: list[Stage], step: Step, finished: Finished) -> None:
 
 def _run_step(  # noqa: PLR0917 - all of one call, in its order
     step: Step,
-    toolchain: Toolchain,
+    variant: Variant,
     tree: Path,
     build_dir: Path,
     log: IO[bytes],
@@ -213,7 +217,9 @@ def _run_step(  # noqa: PLR0917 - all of one call, in its order
         "{layouts}": str(HARNESS.parent),
     }
     tools = {f"{{{name}}}": name for name in ("cmake", "ninja", "ccache")}
-    tools |= {"{cc}": toolchain.c or "cc", "{cxx}": toolchain.cxx or "c++"}
+    tools |= {"{cc}": variant.toolchain.c or "cc", "{cxx}": variant.toolchain.cxx or "c++"}
+    if (link := allocator_link(variant.allocator)) is not None:
+        places["{allocator}"] = str(link.library)
     if any("{bolt}" in argument for argument in step.argv):
         places["{bolt}"] = bolt_tool().path
     places |= {p: find_tool(t).path for p, t in tools.items() if any(p in a for a in step.argv)}

@@ -73,7 +73,8 @@ function(llamabuild_allocator)
   foreach(name llama-bench llama-perplexity llama-quantize)
     if(TARGET ${name} AND DEFINED LLAMABUILD_ALLOCATOR)
       target_link_options(
-        ${name} PRIVATE "LINKER:--no-as-needed" "${LLAMABUILD_ALLOCATOR}" "LINKER:--as-needed")
+        ${name} PRIVATE "LINKER:--push-state,--no-as-needed" "${LLAMABUILD_ALLOCATOR}"
+                        "LINKER:--pop-state")
     endif()
   endforeach()
 endfunction()

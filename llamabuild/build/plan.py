@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from llamabuild.machine.allocators import allocator_link
 from llamabuild.machine.native_flags import native_resolution
 from llamabuild.machine.tools import find_tool
+from llamabuild.store.builds import sha256_of
 from llamabuild.types.build import Plan, Step
 from llamabuild.types.variant import Flags
 
@@ -152,6 +154,9 @@ def _planned(
         identity["profile"] = profile.sha256 if profile else f"not made: {profiling.key}"
     if layout.include:
         identity["layout"] = layout.identity()
+    link = allocator_link(variant.allocator)
+    if link is not None:
+        identity["allocator"] = sha256_of(link.library)
     build_id = hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:ID_LENGTH]
     configure = [
         "{cmake}",
@@ -165,6 +170,8 @@ def _planned(
     if unity is not None:
         configure.append(f"-DLLAMABUILD_UNITY_EXCLUDE={';'.join(unity.exclude)}")
     configure += _library_arguments(library)
+    if link is not None:
+        configure.append("-DLLAMABUILD_ALLOCATOR={allocator}")
     if profiling.instrument or profiling.key:
         configure.append("-DLLAMABUILD_LIBRARY_UNCACHED=ON")
     environment: dict[str, str] = {}

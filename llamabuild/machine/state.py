@@ -77,12 +77,16 @@ class StateMeter:
         self._load = _load_1min(proc)
         self._start = read_counters(proc, cgroups)
 
-    def finish(self, usage: struct_rusage, wall_seconds: float) -> MachineState:
+    def finish(
+        self, usage: struct_rusage, wall_seconds: float, peak_rss_bytes: int | None = None
+    ) -> MachineState:
         """Return the state of the machine since construction.
 
         Args:
             usage: Resources of the trial's process and its children, from :func:`os.wait4`.
             wall_seconds: How long the trial ran.
+            peak_rss_bytes: Most memory it had, as :func:`llamabuild.process.run` saw it; that of
+                ``usage`` would include ours.
         """
         start, end = self._start, read_counters(self._proc, self._cgroups)
         busy = _difference(start.busy_seconds, end.busy_seconds)
@@ -91,7 +95,7 @@ class StateMeter:
             wall_seconds=wall_seconds,
             user_seconds=usage.ru_utime,
             system_seconds=usage.ru_stime,
-            peak_rss_bytes=usage.ru_maxrss * 1024,
+            peak_rss_bytes=peak_rss_bytes,
             minor_faults=usage.ru_minflt,
             major_faults=usage.ru_majflt,
             voluntary_switches=usage.ru_nvcsw,

@@ -22,6 +22,7 @@ from llamabuild.store.builds import files_folder
 from llamabuild.store.paths import scratch_dir
 from llamabuild.types.run import Equivalence
 
+from .allocation import runtime_with_allocator
 from .prebuilt import settled
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _lacking(arm: Arm) -> str:
     """Say which arguments of the variant its llama-bench has no words for, if any."""
     assert arm.build is not None
     assert arm.variant is not None
-    runtime = arm.variant.runtime
+    runtime = runtime_with_allocator(arm.variant)
     dialect = dialect_of(files_folder(arm.build.id) / BENCH, runtime)
     unknown = translated(runtime.bench, dialect).unknown
     return f"its llama-bench has no {', '.join(unknown)}" if unknown else ""
@@ -91,7 +92,7 @@ def _check(arm: Arm, baseline: Arm, model: Model, setting: Setting) -> Equivalen
     assert arm.variant is not None
     assert baseline.build is not None
     assert baseline.variant is not None
-    theirs, own = baseline.variant.runtime, arm.variant.runtime
+    theirs, own = map(runtime_with_allocator, (baseline.variant, arm.variant))
     if arm.name == baseline.name:
         same = Equivalence(verdict="baseline", mean_kl_divergence=0.0, top_token_agreement=1.0)
         return with_unchecked(same, [own])

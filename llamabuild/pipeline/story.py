@@ -23,6 +23,7 @@ from llamabuild.store.results import Results
 from llamabuild.types.run import Run
 from llamabuild.variants import load_catalogue
 
+from .allocation import prove_allocations, runtime_with_allocator
 from .check import BENCH, check_all
 from .choose import choose_arms
 from .inputs import check_request, default_source, run_model, run_tools
@@ -170,8 +171,8 @@ def _proved(run: Run, results: Results, observer: Observer, interrupts: Interrup
         if proved[-1].inspections:
             observer.inspected(proved[-1])
     run = _stored(_with_arms(run, proved), results)
-    checked = check_all(run, observer, interrupts)
-    return _stored(_with_arms(run, checked), results)
+    run = _stored(_with_arms(run, check_all(run, observer, interrupts)), results)
+    return _stored(_with_arms(run, prove_allocations(run, observer, interrupts)), results)
 
 
 def _with_arms(run: Run, arms: Sequence[Arm]) -> Run:
@@ -203,7 +204,9 @@ def _measure(run: Run, results: Results, observer: Observer, interrupts: Interru
         run,
         Arms(
             programs={arm.name: files_folder(arm.build.id) / BENCH for arm in ready if arm.build},
-            runtimes={arm.name: arm.variant.runtime for arm in ready if arm.variant},
+            runtimes={
+                arm.name: runtime_with_allocator(arm.variant) for arm in ready if arm.variant
+            },
             model=Path(run.model.path),
         ),
         results,

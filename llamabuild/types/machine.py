@@ -76,7 +76,7 @@ class MachineState(Data, frozen=True, kw_only=True):
     wall_seconds: float
     user_seconds: float
     system_seconds: float
-    peak_rss_bytes: int
+    peak_rss_bytes: int | None
     minor_faults: int
     major_faults: int
     voluntary_switches: int

@@ -151,3 +151,42 @@ def test_a_setpriv_that_lacks_the_option_is_not_used(setpriv):
 def test_setpriv_is_used_where_it_works(setpriv):
     path = setpriv("exit 0")
     assert parent_death_prefix() == (path, "--pdeathsig", "TERM", "--")
+
+
+BYTES = 48 << 20
+
+
+def test_peak_memory_is_the_programs_own_and_not_ours():
+    """A trial's peak was ours when it had less than we: the kernel keeps it over exec."""
+    ours = bytearray(2 * BYTES)
+    code = f"import time; b = bytearray({BYTES}); time.sleep(0.3)"
+    finished = run([sys.executable, "-S", "-c", code])
+    assert len(ours) > BYTES
+    assert BYTES < finished.peak_rss_bytes < 1.7 * BYTES
+
+
+def test_peak_memory_stays_when_it_is_given_back():
+    code = f"import time; b = bytearray({BYTES}); time.sleep(0.1); del b; time.sleep(0.5)"
+    assert run(python(code)).peak_rss_bytes > BYTES
+
+
+def test_a_program_is_ended_when_enough_was_seen():
+    asked = []
+
+    def until(pid: int) -> bool:
+        asked.append(pid)
+        return len(asked) == 3
+
+    started = time.monotonic()
+    finished = run(python("import time; time.sleep(60)"), until=until)
+    assert time.monotonic() - started < 30
+    assert finished.stopped
+    assert not finished.timed_out
+    assert finished.returncode < 0
+    assert len(set(asked)) == 1
+
+
+def test_a_program_that_ends_by_itself_was_not_stopped():
+    finished = run(python("print('x')"), until=lambda _: False)
+    assert finished.ok
+    assert not finished.stopped
