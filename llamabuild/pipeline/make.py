@@ -84,7 +84,7 @@ class Maker:
         by_name = {arm.name: arm for arm in arms}
         for arm in arms:
             if arm.status == "pending":
-                by_name[arm.name] = self._planned(arm)
+                by_name[arm.name] = self.planned(arm)
         variants = [a.variant for a in by_name.values() if a.status == "pending" and a.variant]
         estimates = self.estimates(variants)
         self._observer.planned(estimates)
@@ -118,7 +118,7 @@ class Maker:
         source = [f"--source={arm.source.spec}"] if name != arm.name and arm.source else []
         return shlex.join(["python", "-m", "llamabuild", "build", name, *source])
 
-    def _planned(self, arm: Arm) -> Arm:
+    def planned(self, arm: Arm) -> Arm:
         """Return the arm with its source, or why it cannot even be planned."""
         assert arm.variant is not None
         try:
