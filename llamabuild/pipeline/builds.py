@@ -30,12 +30,11 @@ def plan_variants(
     request: Request, observer: Observer
 ) -> tuple[tuple[BuildEstimate, ...], tuple[Arm, ...]]:
     """Return what would be built, and the arms that cannot run here."""
-    maker, arms = _prepared(request, observer)
-    variants = [
-        arm.variant
-        for arm in arms
-        if arm.status == "pending" and arm.variant and not is_prebuilt_arm(arm)
-    ]
+    maker, prepared = _prepared(request, observer)
+    built = [arm for arm in prepared if not is_prebuilt_arm(arm)]
+    # One that lacks a tool is left out with its reason; the others go on.
+    arms = [maker.planned(arm) if arm.status == "pending" else arm for arm in built]
+    variants = [arm.variant for arm in arms if arm.status == "pending" and arm.variant]
     left_out = tuple(arm for arm in arms if arm.status != "pending")
     return maker.estimates(variants), left_out
 

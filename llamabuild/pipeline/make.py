@@ -85,7 +85,7 @@ class Maker:
         by_name = {arm.name: arm for arm in arms}
         for arm in arms:
             if arm.status == "pending" and not is_prebuilt_arm(arm):
-                by_name[arm.name] = self._planned(arm)
+                by_name[arm.name] = self.planned(arm)
         variants = [
             arm.variant
             for arm in by_name.values()
@@ -123,7 +123,7 @@ class Maker:
         source = [f"--source={arm.source.spec}"] if name != arm.name and arm.source else []
         return shlex.join(["python", "-m", "llamabuild", "build", name, *source])
 
-    def _planned(self, arm: Arm) -> Arm:
+    def planned(self, arm: Arm) -> Arm:
         """Return the arm with its source, or why it cannot even be planned."""
         assert arm.variant is not None
         try:
