@@ -115,12 +115,17 @@ def read_samples(lines: Iterator[str]) -> tuple[list[Mapping], list[Sample]]:
     raise CannotSample(message)
 
 
-def _mappings(lines: Iterator[str], since: int) -> Iterator[Mapping]:
-    while (line := next(lines).rstrip("\n")) != "end":
-        if found := MAPPED.fullmatch(line):
+def _mappings(lines: Iterator[str], since: int) -> list[Mapping]:
+    mappings: list[Mapping] = []
+    for line in lines:
+        if line == "end\n":
+            return mappings
+        if found := MAPPED.fullmatch(line.rstrip("\n")):
             start, end, offset, path = found.groups()
             numbers = int(start, 16), int(end, 16), int(offset, 16)
-            yield Mapping(since, 0, *numbers, path.removesuffix(GONE))
+            mappings.append(Mapping(since, 0, *numbers, path.removesuffix(GONE)))
+    message = "the mappings have no end"
+    raise ValueError(message)
 
 
 def _samples(lines: Iterator[str], count: int) -> list[Sample]:
