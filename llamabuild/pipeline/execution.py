@@ -4,6 +4,9 @@ Only the workload counts, not loading, repacking and warming up, which in a shor
 than what is measured. llama-bench prints a test's result the moment its last repetition ends, and
 how long each repetition took is in it: the workload is the stretch of that length before the line
 arrived. Clearing the KV cache between repetitions shifts its beginning, never into the warm-up.
+
+Where other processes take the CPUs, threads wait for those that don't get one: shares of waiting
+are then those of that moment, and are not kept for later runs.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from llamabuild.bench.llama_bench import BadOutput, Task, bench_argv, read_output
+from llamabuild.bench.noise import disturbed
+from llamabuild.machine.state import StateMeter
 from llamabuild.sampling import CannotSample, located, record, settings
 from llamabuild.store.builds import files_folder
 from llamabuild.types.proof import Execution
@@ -26,6 +31,7 @@ from .execution_memory import memory_key, remember, remembered
 if TYPE_CHECKING:
     from llamabuild.interrupts import Interrupts
     from llamabuild.sampling import Recording
+    from llamabuild.types.machine import MachineState
     from llamabuild.types.run import Arm, Run, Workload
     from llamabuild.types.variant import Runtime
 
@@ -45,6 +51,7 @@ class _Sampled(NamedTuple):
     begin_ns: int
     end_ns: int
     samples_ns: tuple[int, ...]
+    state: MachineState
 
 
 def prove_executions(run: Run, observer: Observer, interrupts: Interrupts) -> tuple[Arm, ...]:
@@ -74,12 +81,17 @@ def _remembered_execution(run: Run, arm: Arm, workload: Workload, observer: Obse
     found = remembered(key)
     if found is None:
         observer.note(f"sampling {arm.name} on {workload.name}")
-        found = _execution(run, arm, workload)
-        remember(key, found)
+        found, state = _execution(run, arm, workload)
+        reason = disturbed([state], run.machine.cpu.logical_cpus) if state else ""
+        if reason:
+            observer.note(f"{reason}: the shares of {workload.name} are not kept for later runs")
+        else:
+            remember(key, found)
     return found
 
 
-def _execution(run: Run, arm: Arm, workload: Workload) -> Execution:
+def _execution(run: Run, arm: Arm, workload: Workload) -> tuple[Execution, MachineState | None]:
+    """Return what ran, and the state of the machine meanwhile if anything did."""
     assert arm.build is not None
     assert arm.variant is not None
     program = files_folder(arm.build.id) / PROGRAM
@@ -88,13 +100,13 @@ def _execution(run: Run, arm: Arm, workload: Workload) -> Execution:
     try:
         sampled = _sampled_long_enough(program, task, arm.variant.runtime)
     except (CannotSample, _NotSampled) as lack:
-        return msgspec.structs.replace(nothing, reason=str(lack))
+        return msgspec.structs.replace(nothing, reason=str(lack)), None
     recording = sampled.recording
     places = located(recording, sampled.begin_ns, sampled.end_ns)
     if places.total() < settings().least_samples:
         reason = f"only {places.total()} samples by {recording.method}"
-        return msgspec.structs.replace(nothing, reason=reason)
-    return msgspec.structs.replace(
+        return msgspec.structs.replace(nothing, reason=reason), sampled.state
+    found = msgspec.structs.replace(
         nothing,
         method=recording.method,
         samples=places.total(),
@@ -102,6 +114,7 @@ def _execution(run: Run, arm: Arm, workload: Workload) -> Execution:
         libraries=libraries(places),
         loaded=loaded(recording.mappings),
     )
+    return found, sampled.state
 
 
 def _sampled_long_enough(program: Path, task: Task, runtime: Runtime) -> _Sampled:
@@ -130,6 +143,7 @@ def _sampled(program: Path, task: Task, runtime: Runtime) -> _Sampled:
         if RESULT in line:
             ends.append(time.monotonic_ns())
 
+    meter = StateMeter()
     recording = record(
         bench_argv(program, task, runtime),
         environment=runtime.environment,
@@ -137,6 +151,7 @@ def _sampled(program: Path, task: Task, runtime: Runtime) -> _Sampled:
         timeout_seconds=settings().timeout_seconds,
         on_line=on_line,
     )
+    state = meter.finish(recording.finished.usage, recording.finished.wall_seconds)
     if not recording.finished.ok:
         message = f"llama-bench {recording.finished.failure()}"
         raise _NotSampled(message)
@@ -145,4 +160,4 @@ def _sampled(program: Path, task: Task, runtime: Runtime) -> _Sampled:
     except BadOutput as bad:
         raise _NotSampled(str(bad)) from bad
     end_ns = ends[-1] if ends else time.monotonic_ns()
-    return _Sampled(recording, end_ns - sum(samples_ns), end_ns, samples_ns)
+    return _Sampled(recording, end_ns - sum(samples_ns), end_ns, samples_ns, state)

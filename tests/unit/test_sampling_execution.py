@@ -90,6 +90,8 @@ def bench():
 def quick(monkeypatch):
     short = msgspec.structs.replace(settings(), seconds=0.3, least_samples=5)
     monkeypatch.setattr(pipeline, "settings", lambda: short)
+    # The machine that runs the tests may be busy.
+    monkeypatch.setattr(pipeline, "disturbed", lambda *_: "")
 
 
 def refuse(*_args, **_options):
@@ -129,6 +131,21 @@ def test_a_second_run_samples_nothing_again(monkeypatch, bench, quick):
     monkeypatch.setattr(pipeline, "remembered", lambda _key: None)
     assert prove(msgspec.structs.replace(run, arms=first)) == first
     assert calls.read_text().split() == ["1"]
+
+
+def test_shares_of_a_busy_machine_are_not_kept(monkeypatch, bench, quick):
+    monkeypatch.setattr(choose, "record_with_perf", refuse)
+    monkeypatch.setattr(pipeline, "disturbed", lambda states, cpus: f"{len(states)} of {cpus}")
+    calls = bench(seconds=0.3)
+    said = []
+    observer = Observer()
+    observer.note = said.append
+    run = make_run(arms=(arm_of(),), workloads=(TG,))
+    for count in (1, 2):
+        [arm] = prove_executions(run, observer, Interrupts())
+        assert arm.executions[0].samples > 0
+        assert len(calls.read_text().split()) == count
+    assert said[1] == "1 of 2: the shares of tg16 are not kept for later runs"
 
 
 @pytest.mark.parametrize(
