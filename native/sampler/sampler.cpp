@@ -89,6 +89,7 @@ __attribute__((constructor)) void start() {
     if (path == nullptr || !output.open(path)) {
         return;
     }
+    unsetenv("LLAMABUILD_SAMPLES"); // programs that this one starts would write the same file
     owner = getpid();
     struct sigaction action = {};
     action.sa_sigaction = on_signal;
