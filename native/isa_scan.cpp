@@ -169,6 +169,7 @@ void register_isa_scan(py::module_ &m) {
     m.attr("ISA_LISTED") = listed;
     m.attr("ISA_EXEMPT") = exempt;
     m.attr("ISA_NO_VECTOR") = no_vector;
+    m.def("demangled", [](const std::string &name) { return demangled(name); });
     m.def(
         "isa_columns",
         [](const std::string &architecture) {

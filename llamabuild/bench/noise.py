@@ -11,6 +11,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from llamabuild.types.machine import MachineState
     from llamabuild.types.run import Trial
 
 
@@ -36,6 +37,11 @@ def disturbance(trials: Sequence[Trial], logical_cpus: int) -> str:
     What a machine cannot tell (a field that is None) is not held against it.
     """
     states = [trial.state for trial in trials if trial.state is not None]
+    return disturbed(states, logical_cpus)
+
+
+def disturbed(states: Sequence[MachineState], logical_cpus: int) -> str:
+    """Return what else the machine did at the time, beyond the rules; empty when nothing."""
     wall_seconds = sum(state.wall_seconds for state in states)
     if wall_seconds <= 0:
         return ""

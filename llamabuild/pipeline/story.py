@@ -26,6 +26,7 @@ from llamabuild.variants import load_catalogue
 from .allocation import prove_allocations, runtime_with_allocator
 from .check import BENCH, check_all
 from .choose import choose_arms
+from .execution import prove_executions
 from .inputs import check_request, default_source, run_model, run_tools
 from .make import Maker
 from .prebuilt import import_all, is_prebuilt_arm
@@ -172,7 +173,8 @@ def _proved(run: Run, results: Results, observer: Observer, interrupts: Interrup
             observer.inspected(proved[-1])
     run = _stored(_with_arms(run, proved), results)
     run = _stored(_with_arms(run, check_all(run, observer, interrupts)), results)
-    return _stored(_with_arms(run, prove_allocations(run, observer, interrupts)), results)
+    run = _stored(_with_arms(run, prove_allocations(run, observer, interrupts)), results)
+    return _stored(_with_arms(run, prove_executions(run, observer, interrupts)), results)
 
 
 def _with_arms(run: Run, arms: Sequence[Arm]) -> Run:

@@ -1,20 +1,115 @@
-"""What ran during a workload, in words."""
+"""What ran, in one sentence."""
 
 from __future__ import annotations
 
+import re
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from llamabuild.report import numbers
+import msgspec
+
+from .isa import short_name
 
 if TYPE_CHECKING:
-    from llamabuild.types.proof import Execution
+    from llamabuild.types.proof import Execution, FunctionShare
+
+UNKNOWN = "[unknown]"
+NAME_WIDTH = 60
+
+
+class _Waiting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    libraries: tuple[str, ...]
+    functions: tuple[str, ...]
+    least_share: float
+
+
+class _Kernels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    quantized: str
+
+
+class _Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``execution_words.toml``."""
+
+    levels: dict[str, str]
+    products: dict[str, dict[str, str]]
+    waiting: _Waiting
+    kernels: _Kernels
+
+
+@cache
+def _facts() -> _Facts:
+    data = files(__package__).joinpath("execution_words.toml").read_bytes()
+    return msgspec.toml.decode(data, type=_Facts)
 
 
 def execution_sentence(execution: Execution) -> str:
-    """Return the function with the largest share and its ISA groups, or why there is none."""
-    if not execution.functions:
-        return f"{execution.workload}: {execution.reason or 'nothing was sampled'}"
-    top = execution.functions[0]
-    share = numbers.percent(top.share, 0)
-    groups = ", ".join(top.groups) or "no SIMD known"
-    return f"{share} of {execution.workload} in {top.name}: {groups}"
+    """Say where the time of a workload went.
+
+    Such as «81 % of tg16 in ggml_gemv_q4_K_8x8_q8_K (AVX2, no VNNI), 9 % waiting in libgomp»; or
+    why it is not known.
+    """
+    if not execution.samples:
+        return f"{execution.workload}: not sampled: {execution.reason}"
+    parts = []
+    busiest = next((function for function in execution.functions if not _waits(function)), None)
+    if busiest is not None:
+        share = _percent(busiest.share)
+        parts.append(f"{share} of {execution.workload} in {function_words(busiest)}")
+    for where, waited in _waiting(execution).items():
+        if waited >= _facts().waiting.least_share:
+            whole = "" if parts else f" of {execution.workload}"
+            parts.append(f"{_percent(waited)}{whole} waiting in {where}")
+    return ", ".join(parts) or f"{execution.workload}: no function stands out"
+
+
+def function_words(function: FunctionShare) -> str:
+    """Name a function and what its machine code is made of: ``quantize_row_q8_K (AVX2)``."""
+    if function.name == UNKNOWN:
+        return f"{function.library} (no symbols)"
+    simd = _simd_words(function)
+    name = short_name(function.name, NAME_WIDTH)
+    return f"{name} ({simd})" if simd else name
+
+
+def _simd_words(function: FunctionShare) -> str:
+    """Empty where the function was not inspected."""
+    if not function.groups:
+        return ""
+    levels = [words for group, words in _facts().levels.items() if group in function.groups]
+    said = [levels[-1] if levels else "no SIMD"]
+    if levels and re.search(_facts().kernels.quantized, function.name, re.IGNORECASE):
+        said += _product_words(function)
+    return ", ".join(said)
+
+
+def _product_words(function: FunctionShare) -> list[str]:
+    arm = any(group in function.groups for group in ("neon", "sve"))
+    words = _facts().products["arm" if arm else "x86"]
+    found = [word for group, word in words.items() if group in function.groups]
+    return found[-1:] or [f"no {next(iter(words.values()))}"]
+
+
+def _waiting(execution: Execution) -> dict[str, float]:
+    """Return the share of time by where threads wait; libraries without their versions."""
+    own = {f.name: f.share for f in execution.functions if _is(f.name, _facts().waiting.functions)}
+    files = {
+        library.split(".")[0]: share
+        for library, share in execution.libraries.items()
+        if _is(library, _facts().waiting.libraries)
+    }
+    return files | own
+
+
+def _waits(function: FunctionShare) -> bool:
+    facts = _facts().waiting
+    return _is(function.library, facts.libraries) or _is(function.name, facts.functions)
+
+
+def _is(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}".replace("%", " %")

@@ -29,6 +29,8 @@ class Execution(Data, frozen=True, kw_only=True):
     """Largest share first, down to 0.5 %."""
     libraries: dict[str, float] = {}
     """Share of samples by file, largest first."""
+    loaded: tuple[str, ...] = ()
+    """Files ``libggml-cpu*`` that were loaded; of several, the one it settled on is the last."""
     reason: str = ""
     """Why nothing was sampled."""
 

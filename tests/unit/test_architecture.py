@@ -18,7 +18,7 @@ PACKAGE = ROOT / "llamabuild"
 BASE = "store process types errors"
 INPUTS = "variants source model machine"
 WORK = "build inspect bench"
-LAB = "kernels probes roofline"
+LAB = "kernels probes roofline sampling"
 VIEW = "report compare stats"
 
 # A room is a module or folder of llamabuild/; beside it stand the rooms that it may import.
@@ -37,6 +37,8 @@ ALLOWED = {
     "kernels": f"machine {BASE} _native",
     "probes": f"machine stats {BASE} _native",
     "roofline": "types errors",
+    # Where the time of a program goes.
+    "sampling": f"machine {BASE}",
     # What comes in. A model is fetched and verified by the means of a source, never the reverse.
     # Whether a variant can run here depends on what is installed.
     "variants": f"machine {BASE}",

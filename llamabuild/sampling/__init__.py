@@ -1,0 +1,24 @@
+"""Where the CPU time of another program goes: sampled program counters, by file and function.
+
+perf where it may sample, else a small library of our own that is preloaded; both give a
+:class:`Recording`, and everything after it is the same code.
+"""
+
+from .choose import record
+from .located import located
+from .recording import CannotSample, Mapping, Recording, Sample
+from .settings import settings
+from .symbols import UNKNOWN, Image, read_image
+
+__all__ = [
+    "UNKNOWN",
+    "CannotSample",
+    "Image",
+    "Mapping",
+    "Recording",
+    "Sample",
+    "located",
+    "read_image",
+    "record",
+    "settings",
+]
