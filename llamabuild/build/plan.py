@@ -203,7 +203,7 @@ def _planned(
         outputs=targets,
         profiles=(profiling.profile,) if profiling.profile else (),
         needs_profiles=(profiling.key,) if profiling.key and not profiling.profile else (),
-        by_hand=_by_hand(variant, layout.cmake, family),
+        by_hand=by_hand(variant, layout.cmake, family),
     )
 
 
@@ -252,8 +252,11 @@ def cmake_variables(variant: Variant, tree: Mapping[str, str] | None = None) -> 
     return {**switches().cmake, **(tree or {}), **variant.cmake, **joined}
 
 
-def _by_hand(variant: Variant, tree: Mapping[str, str], family: str) -> tuple[tuple[str, ...], ...]:
-    """Return all commands, training included."""
+def by_hand(
+    variant: Variant, tree: Mapping[str, str] | None = None, family: str = ""
+) -> tuple[tuple[str, ...], ...]:
+    """Return all commands of :func:`reproduction`, and those of training and what follows it."""
+    family = family or named_family(variant)
     commands: tuple[tuple[str, ...], ...] = reproduction(variant, tree, family)
     folder = f"build-{variant.name}"
     if variant.optimize.pgo:

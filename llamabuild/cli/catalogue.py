@@ -81,19 +81,20 @@ def _print_by_kind(variants: Sequence[Variant], reasons: dict[str, str]) -> None
 @options.as_json
 def show(*, name: str, source: str | None, variants_dirs: tuple[Path, ...], as_json: bool) -> None:
     """Show one variant: its values, who set each, and the commands that build it by hand."""
-    from llamabuild.build.plan import reproduction  # noqa: PLC0415
+    from llamabuild.build.plan import by_hand  # noqa: PLC0415
     from llamabuild.machine.cpu import detect_cpu  # noqa: PLC0415
     from llamabuild.variants import unsupported_reason  # noqa: PLC0415
 
     variant = _catalogue(source, variants_dirs).get(name)
     reason = unsupported_reason(variant, detect_cpu())
-    commands = [shlex.join(command) for command in reproduction(variant)]
+    commands = [shlex.join(command) for command in by_hand(variant)]
     if as_json:
         document = {
             **msgspec.to_builtins(variant),
             "runs_here": not reason,
             "reason": reason,
             "commands": commands,
+            "run": _run_command(variant),
         }
         click.echo(msgspec.json.format(msgspec.json.encode(document)).decode())
         return
@@ -105,6 +106,27 @@ def show(*, name: str, source: str | None, variants_dirs: tuple[Path, ...], as_j
     click.echo("\nThe same ggml and libllama without this program, in a llama.cpp tree's parent:")
     for command in commands:
         click.echo(f"  {command}")
+    click.echo(f"\nIt is run as:\n  {_run_command(variant)}")
+
+
+def _run_command(variant: Variant) -> str:
+    """How a person would run it; where an allocator lies is for the loader to find."""
+    from llamabuild.machine.allocators import PRELOAD, allocator_entry  # noqa: PLC0415
+    from llamabuild.machine.libraries import library_table  # noqa: PLC0415
+
+    words: dict[str, str] = {}
+    if variant.allocator.name:
+        entry = allocator_entry(variant.allocator.name)
+        file = entry.bundled or (library_table()[entry.library].file if entry.library else "")
+        if variant.allocator.how == PRELOAD and file:
+            words["LD_PRELOAD"] = file
+        words |= entry.environment
+    words |= variant.runtime.environment
+    program = f"build-{variant.name}/bin/llama-bench"
+    assignments = [f"{name}={shlex.quote(value)}" for name, value in words.items()]
+    return " ".join(
+        [*assignments, shlex.join([program, "-m", "MODEL.gguf", *variant.runtime.bench])]
+    )
 
 
 def _catalogue(source: str | None, variants_dirs: tuple[Path, ...]) -> Catalogue:
