@@ -140,7 +140,8 @@ def _planned(
         "source": source.digest,
         "variables": sorted(variables.items()),
         "library": (wished.c, wished.cxx, wished.link),
-        "compilers": [(tool.version, tool.sha256) for tool in compilers],
+        # By content alone: cc and gcc are often one compiler under two names.
+        "compilers": [tool.sha256 for tool in compilers],
         "linker": find_tool("ld").version,
         "cmake": find_tool("cmake").version,
         "native": native,

@@ -77,6 +77,11 @@ def test_the_id_leaves_out_what_does_not():
     assert len({p.build_id for p in same}) == 1
 
 
+def test_one_compiler_under_two_names_makes_one_build():
+    named = Toolchain(c="gcc", cxx="g++")
+    assert plan("native", toolchain=named).build_id == plan("native").build_id
+
+
 @pytest.mark.parametrize("off", ["OFF", "0", "false", "No"])
 def test_cmake_s_ways_to_say_no_to_native(tools, off):
     before = plan("native", cmake={"GGML_NATIVE": off}).build_id
