@@ -7,7 +7,8 @@ import pytest
 
 from llamabuild.report.allocators import allocations, huge_share
 from llamabuild.report.cost import cost_of
-from llamabuild.report.execution import execution_info, is_waiting, summary, unsampled
+from llamabuild.report.execution import execution_info, summary, unsampled
+from llamabuild.report.execution_words import is_waiting
 from llamabuild.report.material import prepare
 from llamabuild.report.proof_lines import cost_lines, cost_state, profile_lines, proof_lines, some
 from llamabuild.report.sections.execution import methods
@@ -126,6 +127,28 @@ def test_sentences_of_builds_that_agree_are_one(document):
     assert len(names) == len(set(names)) == 33
     assert unsampled(document.variants) == {"no symbols: llama-bench is stripped": ["static"]}
     assert methods(document) == "perf cpu-clock and SIGPROF sampler (prebuilt:llama-bench)"
+
+
+def test_builds_are_grouped_by_the_function_that_their_sentence_names(document):
+    def ran(name, *functions):
+        info = execution_info(execution(*functions))
+        return msgspec.structs.replace(variant(document, "native"), name=name, executions=(info,))
+
+    wait = share("[unknown]", "libgomp.so.1.0.0", 0.5)
+    found = summary(
+        [
+            ran("a", wait, share("gemv", "libggml-cpu.so", 0.4)),
+            ran("b", share("gemv", "libggml-cpu.so", 0.6)),
+            ran("c", wait, share("dot", "libggml-cpu.so", 0.3)),
+            ran("d", wait),
+            ran("e", share("[unknown]", "llama-bench", 0.6)),
+            ran("f", share("[unknown]", "libggml-cpu.so", 0.6)),
+        ]
+    )
+    groups = {item.variants: item.sentence for item in found}
+    assert set(groups) == {("a", "b"), ("c",), ("d",), ("e",), ("f",)}
+    assert groups["a", "b"] == "60 % of tg16 in gemv"
+    assert (found[0].low, found[0].high) == (0.4, 0.6)
 
 
 def test_dispatch_says_what_it_picked_and_what_was_faster(document):
