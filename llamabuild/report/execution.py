@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from llamabuild.report.document import VariantResult
-    from llamabuild.types.proof import Execution, FunctionShare
+    from llamabuild.types.proof import Execution
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ def execution_info(execution: Execution) -> ExecutionInfo:
         samples=execution.samples,
         functions=functions,
         libraries=libraries,
+        loaded=tuple(clean(name) for name in execution.loaded),
         waiting=_waiting(own),
         reason=clean(execution.reason),
     )

@@ -7,6 +7,7 @@ import pytest
 
 from llamabuild.report.allocators import allocations, huge_share
 from llamabuild.report.cost import cost_of
+from llamabuild.report.dispatch import dispatch_info
 from llamabuild.report.execution import execution_info, summary, unsampled
 from llamabuild.report.execution_words import is_waiting
 from llamabuild.report.material import prepare
@@ -169,6 +170,43 @@ def test_a_pick_that_nothing_beats_is_the_fastest(run):
     picked = variant(found, "dispatch").dispatch
     assert picked.fastest == ("pp64", "tg16")
     assert picked.sentence.count("no build was shown to be faster") == 2
+
+
+def executed(found, **fields):
+    info = msgspec.structs.replace(found.executions[0], **fields)
+    return msgspec.structs.replace(found, executions=(info,))
+
+
+def test_without_an_interval_nothing_is_said_to_be_faster_than_the_pick(document):
+    own = variant(document, "dispatch")
+    loads = tuple(msgspec.structs.replace(w, low=None, high=None) for w in own.workloads[:1])
+    own = msgspec.structs.replace(own, workloads=(*loads, *own.workloads[1:]))
+    found = dispatch_info(own, document.variants)
+    assert found.fastest == ()
+    assert "At pp64 there are too few blocks to tell." in found.sentence
+    assert "At tg16 `ik-rtr`" in found.sentence
+
+
+def test_what_was_loaded_last_is_the_pick_where_nothing_was_sampled(document):
+    zen, other = "libggml-cpu-zen4.so", "libggml-cpu-haswell.so"
+    own = variant(document, "dispatch")
+    unseen = executed(own, functions=(), libraries={}, loaded=(other, zen))
+    found = dispatch_info(unseen, ())
+    assert (found.library, found.share) == (zen, 0.0)
+    assert "was loaded last, and too little was sampled" in found.sentence
+    agrees = executed(own, libraries={zen: 0.9}, loaded=(other, zen))
+    assert dispatch_info(agrees, ()).sentence.startswith(f"`dispatch` picked {zen}.")
+    differs = executed(own, libraries={zen: 0.9}, loaded=(zen, other))
+    assert f"picked {zen} (by what ran; {other} was loaded last)." in (
+        dispatch_info(differs, ()).sentence
+    )
+    whole = executed(own, libraries={}, functions=(), loaded=("libggml-cpu.so",))
+    assert dispatch_info(whole, ()) is None
+
+
+def test_what_was_loaded_is_in_the_document():
+    seen = msgspec.structs.replace(execution(), samples=0, loaded=("libggml-cpu-zen4.so",))
+    assert execution_info(seen).loaded == ("libggml-cpu-zen4.so",)
 
 
 def test_allocators_that_have_nothing_to_tell_are_one_line(document):

@@ -177,6 +177,18 @@ def test_where_nothing_can_sample_the_reason_is_in_the_arm(monkeypatch):
     ]
 
 
+def test_too_few_samples_still_tell_what_was_loaded(monkeypatch, bench, quick):
+    monkeypatch.setattr(choose, "record_with_perf", refuse)
+    many = msgspec.structs.replace(settings(), seconds=0.1, least_samples=10**9)
+    monkeypatch.setattr(pipeline, "settings", lambda: many)
+    monkeypatch.setattr(pipeline, "loaded", lambda _mappings: ("libggml-cpu-zen4.so",))
+    bench()
+    [arm] = prove(make_run(arms=(arm_of(),), workloads=(TG,)))
+    [execution] = arm.executions
+    assert execution.reason.startswith("only ")
+    assert execution.loaded == ("libggml-cpu-zen4.so",)
+
+
 def test_arms_that_are_not_ready_stay_as_they_are():
     arms = (arm_of(status="wrong output"), arm_of(status="unsupported", build=None))
     assert prove(make_run(arms=arms)) == arms
