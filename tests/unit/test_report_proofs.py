@@ -221,6 +221,22 @@ def test_allocators_that_have_nothing_to_tell_are_one_line(document):
     assert huge.result.verdict == "faster"
 
 
+def test_the_build_that_only_reads_its_weights_is_shown_beside_the_allocators(document):
+    plain = msgspec.structs.replace(variant(document, "lto"), name="no-mmap")
+    shown, _ = allocations(msgspec.structs.replace(document, variants=(*document.variants, plain)))
+    assert "no-mmap" in [row.variant for row in shown]
+
+
+def test_of_memory_that_could_not_be_read_nothing_is_said(document):
+    unread = msgspec.structs.replace(variant(document, "lto").allocation, huge_bytes=None)
+    variants = tuple(
+        msgspec.structs.replace(v, allocation=unread) if v.name == "lto" else v
+        for v in document.variants
+    )
+    _, others = allocations(msgspec.structs.replace(document, variants=variants))
+    assert others == "26 other builds: malloc of libc.so.6"
+
+
 def test_no_promise_and_no_huge_page_is_no_section(run):
     plain = Allocation(
         expected="", library="libc.so.6", passed=True, resident_bytes=9, huge_bytes=0
