@@ -14,6 +14,7 @@ from llamabuild.report.material import prepare
 from llamabuild.report.proof_lines import cost_lines, cost_state, profile_lines, proof_lines, some
 from llamabuild.report.sections.execution import methods
 from llamabuild.report.sections.profiles import profiles
+from llamabuild.types.build import Stage
 from llamabuild.types.comparison import ComparisonSet
 from llamabuild.types.proof import Allocation, Execution, FunctionShare
 from tests import report_fixture as small
@@ -84,6 +85,37 @@ def test_builds_of_others_and_failures_cost_nothing(run):
     assert rows["prebuilt:llama-bench"].why_none.startswith("somebody else's")
     assert rows["amx"].why_none == "unsupported"
     assert cost_state(rows["avx2"]) == "was there already"
+
+
+def test_a_build_of_somebody_else_is_none_of_ours(run):
+    ours = next(arm.build for arm in run.arms if arm.name == "native")
+    theirs = msgspec.structs.replace(ours, id="theirs")
+    arms = tuple(
+        msgspec.structs.replace(arm, build=theirs) if arm.prebuilt else arm for arm in run.arms
+    )
+    assert cost_of(msgspec.structs.replace(run, arms=arms)).builds == cost_of(run).builds
+
+
+def test_builds_of_one_input_pay_for_it_once(run):
+    first = next(arm for arm in run.arms if arm.name == "native")
+    plan = msgspec.structs.replace(first.build.plan, input="compiled")
+    compiled = (Stage(name="configure", seconds=8, cpu_seconds=7),
+                Stage(name="compile", seconds=20, cpu_seconds=30))  # fmt: skip
+
+    def arm(name, bolt):
+        stages = (*compiled, Stage(name="bolt", seconds=bolt, cpu_seconds=bolt))
+        build = msgspec.structs.replace(
+            first.build, id=name, plan=plan, stages=stages, seconds=28 + bolt,
+            cpu_seconds=37 + bolt, compiled=9, cache_hits=-1, profiles=(),
+        )  # fmt: skip
+        return msgspec.structs.replace(first, name=name, build=build)
+
+    cost = cost_of(msgspec.structs.replace(run, arms=(arm("a", 3), arm("b", 4))))
+    assert [row.seconds for row in cost.rows] == [31, 4]
+    assert [row.cpu_seconds for row in cost.rows] == [40, 4]
+    assert [row.compiled for row in cost.rows] == [9, 0]
+    assert [stage.name for stage in cost.rows[1].stages] == ["bolt"]
+    assert cost.seconds == 35
 
 
 def test_an_old_run_without_stages_has_costs():
