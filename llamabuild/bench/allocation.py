@@ -32,6 +32,8 @@ SETTLED_ANYWAY_SECONDS = 5.0
 """For a program that has less in memory than half of its model, and one that nobody can look at."""
 GROWTH = 1.01
 FEW_HUGE = 0.5
+NO_HUGE = 0.01
+"""Below this share a request for huge pages had no effect."""
 MEBIBYTE = 1 << 20
 
 
@@ -46,6 +48,8 @@ class Promise:
     preloaded: bool = False
     huge: bool = False
     """It asks for huge pages."""
+    only_huge: bool = False
+    """Huge pages are all that it promises: its malloc is the one that everybody has."""
 
 
 def prove_allocation(
@@ -88,11 +92,14 @@ def prove_allocation(
     libraries = allocating_libraries(folder, program)
     failure = _failure(finished, promise, libraries, dynamic=dynamic)
     seen = watch.most
+    few = _few_huge(promise, seen) if seen else ""
+    if promise.only_huge and seen and seen.huge_bytes < NO_HUGE * seen.resident_bytes:
+        failure = failure or few
     return Allocation(
         expected=promise.name,
         library=", ".join(libraries),
         passed=not (failure and promise.name),
-        reason=failure or (_few_huge(promise, seen) if seen else ""),
+        reason=failure or few,
         resident_bytes=seen.resident_bytes if seen else None,
         huge_bytes=seen.huge_bytes if seen else None,
     )

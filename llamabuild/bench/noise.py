@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A share of the block's time above which the block is discarded."""
+    """A share of the block's time, or of one trial's, above which the block is discarded."""
 
     field: str
     share_above: float
+    trial_share_above: float
+    trial_seconds_above: float
+    """A trial counts by itself only if its counter is above this, too: counters go by ticks, whose
+    share of a short trial is large."""
     reason: str
     of_machine: bool = False
 
@@ -41,7 +45,10 @@ def disturbance(trials: Sequence[Trial], logical_cpus: int) -> str:
 
 
 def disturbed(states: Sequence[MachineState], logical_cpus: int) -> str:
-    """Return what else the machine did at the time, beyond the rules; empty when nothing."""
+    """Return what else the machine did at the time, beyond the rules; empty when nothing.
+
+    A burst that hits one trial is little of a block of many arms and much of that arm's result.
+    """
     wall_seconds = sum(state.wall_seconds for state in states)
     if wall_seconds <= 0:
         return ""
@@ -50,4 +57,11 @@ def disturbed(states: Sequence[MachineState], logical_cpus: int) -> str:
         share = sum(getattr(state, rule.field) or 0.0 for state in states) / available
         if share > rule.share_above:
             return rule.reason.format(share=share)
+    for rule in rules().values():
+        for state in states:
+            available = state.wall_seconds * (logical_cpus if rule.of_machine else 1)
+            seconds = getattr(state, rule.field) or 0.0
+            if seconds > max(rule.trial_seconds_above, rule.trial_share_above * available):
+                share = seconds / available if available > 0 else 1.0
+                return f"{rule.reason.format(share=share)} during one trial"
     return ""

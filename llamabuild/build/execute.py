@@ -262,16 +262,17 @@ def _take_outputs(plan: Plan, binaries: Path, files: Path) -> None:
 
 
 def _cache_statistics(build_dir: Path) -> tuple[int, int]:
-    """Count compiler runs and cache answers in ccache's log; (0, -1) without a cache.
+    """Count compiler runs and cache answers in ccache's log; -1 answers without a cache.
 
     What is compiled by a profile doesn't ask the cache; Ninja's log has it all the same.
     """
     log = build_dir / "ccache.log"
+    objects = _objects(build_dir / ".ninja_log")
     if not log.exists():
-        return 0, -1
+        return objects, -1
     words = log.read_text("utf-8", "replace").split()
     hits = sum(words.count(word) for word in CACHE_HITS)
-    return max(hits + words.count("cache_miss"), _objects(build_dir / ".ninja_log")), hits
+    return max(hits + words.count("cache_miss"), objects), hits
 
 
 def _objects(ninja_log: Path) -> int:

@@ -155,8 +155,9 @@ def _fastest(run: Run, trials: Sequence[Trial], composed: dict[str, Arm]) -> Arm
     for item in compare_run(run, trials).comparisons:
         if item.arm in composed and item.ratio:
             logs.setdefault(item.arm, []).append(log(item.ratio))
+    logs = {name: found for name, found in logs.items() if len(found) == len(run.workloads)}
     if not logs:
-        message = f"no composed variant of run {run.id} was measured"
+        message = f"no composed variant of run {run.id} was measured on every workload"
         raise BadInput(message, f"name one of {', '.join(composed)}, or {HOW_TO}")
     return composed[max(logs, key=lambda name: sum(logs[name]) / len(logs[name]))]
 

@@ -30,6 +30,7 @@ PROGRAM = "llama-bench"
 WRONG_ALLOCATOR = "wrong allocator"
 LIBC = "libc.so"
 TUNABLE = "GLIBC_TUNABLES"
+HUGETLB = "glibc.malloc.hugetlb"
 
 
 def prove_allocations(run: Run, observer: Observer, interrupts: Interrupts) -> tuple[Arm, ...]:
@@ -68,16 +69,19 @@ def runtime_with_allocator(variant: Variant) -> Runtime:
 def promise_of(variant: Variant) -> Promise:
     """Return what a variant says about its malloc; glibc's huge pages are said by a tunable."""
     name = variant.allocator.name
-    if not name and "glibc.malloc.hugetlb" in variant.runtime.environment.get(TUNABLE, ""):
+    if not name and HUGETLB in variant.runtime.environment.get(TUNABLE, ""):
         name = GLIBC
     if not name:
         return Promise()
     entry = allocator_entry(name)
+    tunables = {**entry.environment, **variant.runtime.environment}.get(TUNABLE, "")
     return Promise(
         name=name,
         library=allocator_library(name).name if entry.is_library else LIBC,
         preloaded=entry.is_library and variant.allocator.how == PRELOAD,
         huge=entry.huge,
+        # Pages of hugetlbfs, which the tunable's 2 asks for, are in no process's resident memory.
+        only_huge=entry.huge and not entry.is_library and f"{HUGETLB}=1" in tunables,
     )
 
 

@@ -104,6 +104,7 @@ def _execution(run: Run, arm: Arm, workload: Workload) -> tuple[Execution, Machi
     except (CannotSample, _NotSampled) as lack:
         return msgspec.structs.replace(nothing, reason=str(lack)), None
     recording = sampled.recording
+    nothing = msgspec.structs.replace(nothing, loaded=loaded(recording.mappings))
     places = located(recording, sampled.begin_ns, sampled.end_ns)
     if places.total() < settings().least_samples:
         reason = f"only {places.total()} samples by {recording.method}"
@@ -114,7 +115,6 @@ def _execution(run: Run, arm: Arm, workload: Workload) -> tuple[Execution, Machi
         samples=places.total(),
         functions=functions(places, arm.inspections, program.parent),
         libraries=libraries(places),
-        loaded=loaded(recording.mappings),
     )
     return found, sampled.state
 

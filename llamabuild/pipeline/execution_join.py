@@ -102,7 +102,8 @@ def _function(
         return nothing
     if library in finders and _is_the_inspected(Path(path), folder):
         function = finders[library].at(address)
-        if function is None:
+        # Without symbols an inspection has whole sections, whose SIMD is not that of what ran.
+        if function is None or function.name.startswith("."):
             return nothing
         return library, function.name, function.address, finders[library].groups(function)
     symbol = image.symbol(address)

@@ -25,6 +25,7 @@ def memory_key(run: Run, arm: Arm, workload: Workload) -> str:
     runtime = arm.variant.runtime
     inspected = hashlib.sha256(msgspec.json.encode(arm.inspections)).hexdigest()
     parts = (
+        run.machine.fingerprint,  # a store may be shared, and dispatching builds pick by the CPU
         arm.build.id,
         sorted(runtime.environment.items()),
         runtime.bench,

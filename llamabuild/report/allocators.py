@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 LEAST_HUGE = 0.005
 """Smaller shares of memory on huge pages come from libraries, not from an allocator."""
 
+READING = "no-mmap"
+"""The catalogue's variant that the allocators' variants extend, without an allocator."""
+
 
 @dataclass(frozen=True, slots=True)
 class AllocationRow:
@@ -32,7 +35,9 @@ class AllocationRow:
 
 
 def allocations(document: Document) -> tuple[list[AllocationRow], str]:
-    """Return the rows worth telling with the baseline's for comparison, and one line for the rest.
+    """Return the rows worth telling and those to compare them with, and one line for the rest.
+
+    Those are the baseline and the variant that only reads its weights, as allocators' variants do.
 
     No rows when no build promised an allocator nor has memory on huge pages.
     """
@@ -42,7 +47,8 @@ def allocations(document: Document) -> tuple[list[AllocationRow], str]:
     telling = [row for row in known if _tells(row)]
     if not telling:
         return [], ""
-    shown = [row for row in known if _tells(row) or row.variant == document.baseline]
+    references = {document.baseline, READING}
+    shown = [row for row in known if _tells(row) or row.variant in references]
     names = {row.variant for row in shown}
     rest = [row for row in known if row.variant not in names]
     return shown, _others(rest)
@@ -84,4 +90,7 @@ def _others(rows: list[AllocationRow]) -> str:
     libraries = sorted({row.allocation.library for row in rows if row.allocation.library})
     number = numbers.count(len(rows), "other build")
     whose = numbers.listing(libraries) or "an unknown library"
-    return f"{number}: malloc of {whose}, no memory on huge pages"
+    text = f"{number}: malloc of {whose}"
+    # Of a build whose memory could not be read nobody knows where it lies.
+    known = all(row.huge_share is not None for row in rows)
+    return f"{text}, no memory on huge pages" if known else text

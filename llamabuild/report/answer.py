@@ -6,14 +6,14 @@ import math
 from typing import TYPE_CHECKING
 
 from llamabuild.report import numbers
-from llamabuild.report.findings import MANY, Field, few, told
-from llamabuild.report.ranking import mean_log_ratio, overlap
+from llamabuild.report.findings import DOUBT, MANY, Field, few, told
+from llamabuild.report.ranking import apart, is_complete, mean_log_ratio, overlap
 from llamabuild.types.comparison import EQUIVALENT, FASTER, NO_DIFFERENCE, SLOWER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from llamabuild.report.document import NoiseInfo, VariantResult, WorkloadResult
+    from llamabuild.report.document import VariantResult, WorkloadResult
     from llamabuild.types.run import Workload
 
 KIND_NAMES = {"pp": "prompt processing", "tg": "token generation"}
@@ -25,9 +25,17 @@ def answer(
     baseline: str,
     workloads: Sequence[Workload],
     variants: Sequence[VariantResult],
-    noise: Sequence[NoiseInfo],
+    *,
+    usable: bool = True,
 ) -> str:
-    """Return a few sentences, names in backticks: which build won, by how much, how surely."""
+    """Return a few sentences, names in backticks: which build won, by how much, how surely.
+
+    Args:
+        baseline: Name of the variant that the others are compared with.
+        workloads: Of the run.
+        variants: Of the run.
+        usable: The copy of the baseline came out equal to it.
+    """
     measured = [
         variant
         for variant in variants
@@ -35,18 +43,20 @@ def answer(
     ]
     if not measured:
         return "No build could be compared with another in this run, so it has no winner."
-    doubt = _doubt(noise)
+    doubt = "" if usable else f" But {DOUBT}"
     names = workload_names(workloads)
     if len(measured) >= MANY:
         return _of_many(Field(baseline, names, tuple(variants)), len(measured)) + doubt
     behind = _left_behind(measured, names)
     winner = winning(measured)
     if winner is None:
-        tried = numbers.count(len(measured), "other build")
-        verb = "was" if len(measured) == 1 else "were"
+        whole = [variant for variant in measured if is_complete(variant)]
+        tried = numbers.count(len(whole), "other build")
+        verb = "was" if len(whole) == 1 else "were"
+        everywhere = "" if len(whole) == len(measured) else " at every workload"
         return (
-            f"On this machine none of the {tried} that {verb} measured was shown to be faster "
-            f"than `{baseline}`.{behind}{doubt}"
+            f"On this machine none of the {tried} that {verb} measured{everywhere} was shown to "
+            f"be faster than `{baseline}`.{_incomplete(measured, names)}{behind}{doubt}"
         )
     parts = [_part(names[result.name], result) for result in winner.workloads if _counts(result)]
     rivals = rivals_of(winner, measured)
@@ -71,28 +81,42 @@ def workload_names(workloads: Sequence[Workload]) -> dict[str, str]:
 
 
 def _of_many(field: Field, number: int) -> str:
-    leads: dict[str, list[str]] = {}
+    clauses: list[str] = []
+    before = ""
     for place, words in enumerate(field.workloads.values()):
         leader = field.leader(place)
-        if leader is not None:
-            part = f"{words}, {told(leader.workloads[place])}"
-            leads.setdefault(leader.name, []).append(part)
-    if not leads:
-        others = numbers.count(number, "other build")
-        return f"On this machine none of {others} was shown to be faster than `{field.baseline}`."
-    parts = [f"`{name}` at {numbers.listing(where)}" for name, where in leads.items()]
+        if leader is None:
+            continue
+        against = f" of the speed of `{field.baseline}`" if not clauses else ""
+        name = f"`{leader.name}`" if leader.name != before else "it"
+        rivals = len(field.rivals(leader, (place,)))
+        others = sum(v.workloads[place].ratio is not None for v in field.measured)
+        lead = f"ahead of {numbers.count(others - rivals, 'build')}"
+        if not rivals:
+            lead = f"the fastest of {others + 1} builds"
+        clause = f"{name} is {lead} at {words}, {told(leader.workloads[place])}{against}"
+        if rivals:
+            clause += f", not told apart from {numbers.count(rivals, 'other')}"
+        clauses.append(clause)
+        before = leader.name
+    if not clauses:
+        tried = numbers.count(number, "other build")
+        return f"On this machine none of {tried} was shown to be faster than `{field.baseline}`."
     return (
-        f"The fastest of {number + 1} builds on this machine: {numbers.listing(parts)} of the "
-        f"speed of `{field.baseline}`."
+        f"On this machine {'; '.join(clauses)}. The largest of so many ratios tends to be too "
+        "large; it was not confirmed on fresh blocks."
     )
 
 
 def winning(measured: Sequence[VariantResult]) -> VariantResult | None:
-    """Return the variant with the best mean ratio of those that are faster on some workload."""
+    """Return the variant with the best mean ratio of those that are faster on some workload.
+
+    Those that were not measured on every workload can't win.
+    """
     faster = [
         variant
         for variant in measured
-        if any(result.verdict == FASTER for result in variant.workloads)
+        if is_complete(variant) and any(result.verdict == FASTER for result in variant.workloads)
     ]
     return max(faster, key=mean_log_ratio, default=None)
 
@@ -115,16 +139,23 @@ def _specialists(
 ) -> str:
     sentences = []
     for place, own in enumerate(winner.workloads):
-        better = [
-            variant.name
-            for variant in measured
-            if own.high is not None
-            and (low := variant.workloads[place].low) is not None
-            and low > own.high
-        ]
+        better = [variant.name for variant in measured if apart(variant.workloads[place], own)]
         if better:
             verb = "is" if len(better) == 1 else "are"
             sentences.append(f" At {names[own.name]} {few(better, FEW)} {verb} faster.")
+    return "".join(sentences)
+
+
+def _incomplete(measured: Sequence[VariantResult], names: dict[str, str]) -> str:
+    """Name the builds that are faster at one workload and have no result at another."""
+    sentences = []
+    for place, words in enumerate(names.values()):
+        found = [v.name for v in measured if v.workloads[place].verdict == FASTER]
+        if found:
+            verb, was = ("is", "was") if len(found) == 1 else ("are", "were")
+            sentences.append(
+                f" At {words} {few(found, FEW)} {verb} faster, but {was} not measured everywhere."
+            )
     return "".join(sentences)
 
 
@@ -149,12 +180,3 @@ def _counts(result: WorkloadResult) -> bool:
 def _part(name: str, result: WorkloadResult) -> str:
     text = f"{name} at {told(result)}"
     return f"{text} ({result.verdict})" if result.verdict != FASTER else text
-
-
-def _doubt(noise: Sequence[NoiseInfo]) -> str:
-    if all(item.usable for item in noise):
-        return ""
-    return (
-        " But a second copy of the baseline did not come out equal to the first, "
-        "so treat these figures as a hint, not as proof."
-    )

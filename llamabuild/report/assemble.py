@@ -55,6 +55,7 @@ def build_document(
         for variant in variants
     )
     noise = tuple(_noise(item) for item in comparisons.noise)
+    usable = all(item.usable for item in noise)
     return Document(
         schema=SCHEMA,
         run=_run(run),
@@ -65,9 +66,9 @@ def build_document(
         blocks=comparisons.blocks,
         look=comparisons.look,
         alpha=finite(comparisons.alpha) or 0.0,
-        usable=all(item.usable for item in noise),
-        answer=answer(run.baseline, run.workloads, variants, noise),
-        findings=findings(Field(run.baseline, workload_names(run.workloads), variants)),
+        usable=usable,
+        answer=answer(run.baseline, run.workloads, variants, usable=usable),
+        findings=findings(Field(run.baseline, workload_names(run.workloads), variants, usable)),
         limits=clean(limits),
         variants=variants,
         noise=noise,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
 def cost_of(run: Run) -> Cost:
     """Return the marginal costs of a run's builds.
 
-    Each build, and each profile, is counted once: with the first arm that uses it.
+    Each build, each profile and each input of BOLT is counted once: with the first arm that uses
+    it.
     """
     owners: dict[str, str] = {}
     profiles: set[str] = set()
-    rows = tuple(_row(arm, owners, profiles) for arm in run.arms)
-    own = [row for row in rows if row.build and not row.shares]
+    inputs: dict[str, tuple[Stage, ...]] = {}
+    rows = tuple(_row(arm, owners, profiles, inputs) for arm in run.arms)
+    own = [row for row in rows if row.build and not row.shares and not row.why_none]
     full = _first_full(run)
     seconds = sum(row.seconds for row in own)
     return Cost(
@@ -37,7 +40,12 @@ def cost_of(run: Run) -> Cost:
     )
 
 
-def _row(arm: Arm, owners: dict[str, str], profiles: set[str]) -> CostRow:
+def _row(
+    arm: Arm,
+    owners: dict[str, str],
+    profiles: set[str],
+    inputs: dict[str, tuple[Stage, ...]],
+) -> CostRow:
     build, name = arm.build, clean(arm.name)
     nothing = CostRow(
         variant=name,
@@ -60,14 +68,28 @@ def _row(arm: Arm, owners: dict[str, str], profiles: set[str]) -> CostRow:
         return msgspec.structs.replace(nothing, shares=owners[build.id])
     owners[build.id] = name
     training = _profile_stages(build, profiles)
+    paid = _paid_stages(build, inputs)
+    seconds = build.seconds - sum(stage.seconds for stage in paid)
+    cpu_seconds = build.cpu_seconds - sum(stage.cpu_seconds for stage in paid)
     return msgspec.structs.replace(
         nothing,
-        compiled=build.compiled,
-        cache_hits=build.cache_hits,
-        seconds=build.seconds + sum(stage.seconds for stage in training),
-        cpu_seconds=build.cpu_seconds + sum(stage.cpu_seconds for stage in training),
-        stages=(*training, *build.stages),
+        compiled=0 if paid else build.compiled,
+        cache_hits=0 if paid else build.cache_hits,
+        seconds=seconds + sum(stage.seconds for stage in training),
+        cpu_seconds=cpu_seconds + sum(stage.cpu_seconds for stage in training),
+        stages=(*training, *build.stages[len(paid) :]),
     )
+
+
+def _paid_stages(build: Build, inputs: dict[str, tuple[Stage, ...]]) -> tuple[Stage, ...]:
+    """Return the first stages, those of an input that an earlier build of the run has had too."""
+    if not build.plan.input:
+        return ()
+    known = inputs.setdefault(build.plan.input, build.stages)
+    if known is build.stages:
+        return ()
+    pairs = takewhile(lambda pair: pair[0] == pair[1], zip(known, build.stages, strict=False))
+    return tuple(stage for _, stage in pairs)
 
 
 def _profile_stages(build: Build, known: set[str]) -> tuple[Stage, ...]:

@@ -38,7 +38,8 @@ class Cost(Data, frozen=True):
     seconds: float
     cpu_seconds: float
     built_now_seconds: float
-    """The part of ``seconds`` that was spent in this run."""
+    """The part of ``seconds`` that was spent in this run, at most: a build made in it may have used
+    a profile or an input of BOLT that was there."""
     full_build: str
     """The arm whose build was the first that the compiler cache answered nothing of; empty when
     there is none."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from llamabuild.report import numbers
 from llamabuild.report.document import DispatchInfo
 from llamabuild.report.execution import facts, matches
+from llamabuild.report.ranking import apart, bounds
+from llamabuild.types.comparison import BASELINE, SLOWER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,22 +25,23 @@ def dispatch_info(variant: VariantResult, variants: Sequence[VariantResult]) -> 
     picked = _picked(variant)
     if picked is None:
         return None
-    library, share = picked
+    library, share, words = picked
     ahead = {
         result.name: _ahead(place, result, variants)
         for place, result in enumerate(variant.workloads)
         if result.ratio is not None
     }
-    fastest = tuple(name for name, others in ahead.items() if not others)
+    fastest = tuple(name for name, others in ahead.items() if others is not None and not others)
     return DispatchInfo(
         library=library,
         share=share,
         fastest=fastest,
-        sentence=f"`{variant.name}` picked {library}. {_verdict(ahead)}".rstrip(),
+        sentence=f"`{variant.name}` picked {words}. {_verdict(ahead)}".rstrip(),
     )
 
 
-def _picked(variant: VariantResult) -> tuple[str, float] | None:
+def _picked(variant: VariantResult) -> tuple[str, float, str] | None:
+    """Return the library, its share and both in words: by what ran, else by what was loaded."""
     patterns = facts()["dispatch"]["libraries"]
     totals: dict[str, float] = {}
     sampled = [execution for execution in variant.executions if execution.libraries]
@@ -46,25 +49,44 @@ def _picked(variant: VariantResult) -> tuple[str, float] | None:
         for name, share in execution.libraries.items():
             if matches(name, patterns):
                 totals[name] = totals.get(name, 0.0) + share / len(sampled)
-    return max(totals.items(), key=lambda item: item[1], default=None)
+    last = [e.loaded[-1] for e in variant.executions if e.loaded]
+    settled = list(dict.fromkeys(name for name in last if matches(name, patterns)))
+    if not totals:
+        words = "it was loaded last, and too little was sampled to see it run"
+        return (settled[0], 0.0, f"{settled[0]} ({words})") if settled else None
+    library, share = max(totals.items(), key=lambda item: item[1])
+    others = [name for name in settled if name != library]
+    words = f" (by what ran; {numbers.listing(others)} was loaded last)" if others else ""
+    return library, share, f"{library}{words}"
 
 
 def _ahead(
     place: int, own: WorkloadResult, variants: Sequence[VariantResult]
-) -> list[VariantResult]:
-    """Return the builds with an interval entirely above this one's, the fastest first."""
-    top = own.high if own.high is not None else own.ratio
+) -> list[VariantResult] | None:
+    """Return the builds with an interval entirely above this one's, the fastest first.
+
+    Of the baseline the verdict tells. None where this one has no interval.
+    """
+    if bounds(own)[1] is None:
+        return None
     found = [
         variant
         for variant in variants
-        if (low := variant.workloads[place].low) is not None and top is not None and low > top
+        if (
+            own.verdict == SLOWER
+            if variant.workloads[place].verdict == BASELINE
+            else apart(variant.workloads[place], own)
+        )
     ]
     return sorted(found, key=lambda variant: -(variant.workloads[place].ratio or 0.0))
 
 
-def _verdict(ahead: dict[str, list[VariantResult]]) -> str:
+def _verdict(ahead: dict[str, list[VariantResult] | None]) -> str:
     sentences = []
     for workload, others in ahead.items():
+        if others is None:
+            sentences.append(f"At {workload} there are too few blocks to tell.")
+            continue
         if not others:
             sentences.append(f"At {workload} no build was shown to be faster.")
             continue

@@ -206,6 +206,9 @@ class ExecutionInfo(Data, frozen=True):
     functions: tuple[FunctionShare, ...]
     """Largest share first, down to 0.5 %."""
     libraries: dict[str, float]
+    loaded: tuple[str, ...]
+    """CPU backends that were loaded, the one that it settled on last; also where too little was
+    sampled."""
     waiting: float
     """Share of samples in which threads waited for each other."""
     reason: str
@@ -215,11 +218,12 @@ class DispatchInfo(Data, frozen=True):
     """Which CPU backend a build with several of them picked."""
 
     library: str
-    """The one that ran the largest share."""
+    """The one that ran the largest share; the one that was loaded last where none was seen to."""
     share: float
-    """Of the samples of all workloads, their mean."""
+    """Of the samples of all workloads, their mean; 0 where none was seen to run."""
     fastest: tuple[str, ...]
-    """Workloads on which no other build was shown to be faster than this one."""
+    """Workloads on which no other build was shown to be faster than this one; without those with
+    too few blocks to tell."""
     sentence: str
 
 
@@ -269,8 +273,8 @@ class Finding(Data, frozen=True):
     """One thing that the run says, for a reader who asks what to use."""
 
     topic: str
-    """``fastest``, ``overall``, ``simpler``, ``no difference``, ``equivalent``, ``slower``,
-    ``dispatch`` or ``not measured``."""
+    """``noise``, ``fastest``, ``overall``, ``simpler``, ``no difference``, ``equivalent``,
+    ``slower``, ``dispatch``, ``prebuilt`` or ``not measured``."""
     text: str
     """A sentence or two, names in backticks."""
     variants: tuple[str, ...]

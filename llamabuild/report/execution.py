@@ -13,14 +13,19 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from llamabuild.report.document import ExecutionInfo
-from llamabuild.report.execution_words import execution_sentence
+from llamabuild.report.execution_words import (
+    busiest,
+    execution_sentence,
+    is_waiting,
+    is_waiting_library,
+)
 from llamabuild.report.portable import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from llamabuild.report.document import VariantResult
-    from llamabuild.types.proof import Execution, FunctionShare
+    from llamabuild.types.proof import Execution
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +58,9 @@ def execution_info(execution: Execution) -> ExecutionInfo:
         samples=execution.samples,
         functions=functions,
         libraries=libraries,
+        loaded=tuple(clean(name) for name in execution.loaded),
         waiting=_waiting(own),
         reason=clean(execution.reason),
-    )
-
-
-def is_waiting(function: FunctionShare) -> bool:
-    """Whether threads wait for each other in this function."""
-    patterns = facts()["waiting"]
-    return matches(function.library, patterns["libraries"]) or matches(
-        function.name, patterns["functions"]
     )
 
 
@@ -71,18 +69,19 @@ def summary(variants: Iterable[VariantResult]) -> list[Ran]:
 
     What most builds do comes first.
     """
-    groups: dict[tuple[str, str, tuple[str, ...]], list[tuple[float, str, str]]] = defaultdict(list)
+    groups: dict[tuple[str, str, str, tuple[str, ...]], list[tuple[float, str, str]]]
+    groups = defaultdict(list)
     order: list[str] = []
     for variant in variants:
         for execution in variant.executions:
             order.append(execution.workload)
-            if execution.functions:
-                top = execution.functions[0]
-                key = (execution.workload, top.name, top.groups)
+            top = busiest(execution.functions)
+            if top is not None:
+                key = (execution.workload, top.library, top.name, top.groups)
                 groups[key].append((top.share, execution.sentence, variant.name))
     places = {workload: place for place, workload in reversed(list(enumerate(order)))}
     found = []
-    for (workload, _, _), rows in groups.items():
+    for (workload, *_), rows in groups.items():
         shares = [share for share, _, _ in rows]
         names = tuple(name for _, _, name in rows)
         found.append(Ran(workload, max(rows)[1], min(shares), max(shares), names))
@@ -112,9 +111,8 @@ def matches(name: str, patterns: Iterable[str]) -> bool:
 
 
 def _waiting(execution: Execution) -> float:
-    libraries = facts()["waiting"]["libraries"]
-    inside = sum(share for name, share in execution.libraries.items() if matches(name, libraries))
+    inside = sum(share for name, share in execution.libraries.items() if is_waiting_library(name))
     by_name = [function for function in execution.functions if is_waiting(function)]
-    listed = sum(f.share for f in by_name if matches(f.library, libraries))
+    listed = sum(f.share for f in by_name if is_waiting_library(f.library))
     # The shares of whole libraries include functions too small to be listed.
-    return max(inside, listed) + sum(f.share for f in by_name if not matches(f.library, libraries))
+    return max(inside, listed) + sum(f.share for f in by_name if not is_waiting_library(f.library))

@@ -13,6 +13,8 @@ import msgspec
 from .isa import short_name
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from llamabuild.types.proof import Execution, FunctionShare
 
 UNKNOWN = "[unknown]"
@@ -53,15 +55,31 @@ def execution_sentence(execution: Execution) -> str:
     if not execution.samples:
         return f"{execution.workload}: not sampled: {execution.reason}"
     parts = []
-    busiest = next((function for function in execution.functions if not _waits(function)), None)
-    if busiest is not None:
-        share = _percent(busiest.share)
-        parts.append(f"{share} of {execution.workload} in {function_words(busiest)}")
+    top = busiest(execution.functions)
+    if top is not None and not is_waiting(top):
+        share = _percent(top.share)
+        parts.append(f"{share} of {execution.workload} in {function_words(top)}")
     for where, waited in _waiting(execution).items():
         if waited >= _facts().waiting.least_share:
             whole = "" if parts else f" of {execution.workload}"
             parts.append(f"{_percent(waited)}{whole} waiting in {where}")
     return ", ".join(parts) or f"{execution.workload}: no function stands out"
+
+
+def busiest(functions: Sequence[FunctionShare]) -> FunctionShare | None:
+    """Return the function with the largest share, one in which threads wait only if all do."""
+    return next((f for f in functions if not is_waiting(f)), functions[0] if functions else None)
+
+
+def is_waiting(function: FunctionShare) -> bool:
+    """Whether threads wait for each other in this function."""
+    facts = _facts().waiting
+    return is_waiting_library(function.library) or _is(function.name, facts.functions)
+
+
+def is_waiting_library(name: str) -> bool:
+    """Whether threads wait for each other in all of this library, as far as ggml uses it."""
+    return _is(name, _facts().waiting.libraries)
 
 
 def function_words(function: FunctionShare) -> str:
@@ -97,14 +115,9 @@ def _waiting(execution: Execution) -> dict[str, float]:
     files = {
         library.split(".")[0]: share
         for library, share in execution.libraries.items()
-        if _is(library, _facts().waiting.libraries)
+        if is_waiting_library(library)
     }
     return files | own
-
-
-def _waits(function: FunctionShare) -> bool:
-    facts = _facts().waiting
-    return _is(function.library, facts.libraries) or _is(function.name, facts.functions)
 
 
 def _is(name: str, patterns: tuple[str, ...]) -> bool:

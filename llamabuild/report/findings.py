@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from llamabuild.report import numbers
 from llamabuild.report.document import Finding
+from llamabuild.report.prebuilt_words import left_on_the_table
 from llamabuild.report.ranking import is_measured, mean_log_ratio, overlap, ranked
 from llamabuild.report.simplicity import levers
-from llamabuild.types.comparison import BASELINE, EQUIVALENT, FASTER, NO_DIFFERENCE, SLOWER
+from llamabuild.types.comparison import EQUIVALENT, FASTER, NO_DIFFERENCE, SLOWER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,11 @@ NOT_MEASURED = "not measured"
 NULL = {EQUIVALENT, NO_DIFFERENCE}
 FEW = 6
 """So many names fit into a sentence."""
+DOUBT = (
+    "a second copy of the baseline did not come out equal to the first, "
+    "so treat these figures as a hint, not as proof."
+)
+"""What an unusable A′ means."""
 SIMPLER = 3
 MANY = 12
 """From so many builds on, the answer names the fastest alone; the rest is in the findings."""
@@ -35,6 +41,8 @@ class Field:
     """Name to words, in order."""
     variants: tuple[VariantResult, ...]
     """All of the run."""
+    usable: bool = True
+    """The copy of the baseline came out equal to it."""
 
     @property
     def measured(self) -> list[VariantResult]:
@@ -47,12 +55,24 @@ class Field:
         faster = [v for v in self.measured if v.workloads[place].verdict == FASTER]
         return max(faster, key=lambda v: v.workloads[place].ratio or 0.0, default=None)
 
+    def rivals(self, leader: VariantResult, places: tuple[int, ...]) -> list[VariantResult]:
+        """Return the builds whose intervals overlap the leader's on these workloads."""
+        return [
+            variant
+            for variant in self.measured
+            if variant.name != leader.name
+            and all(overlap(variant.workloads[p], leader.workloads[p]) for p in places)
+        ]
+
     def allrounder(self) -> VariantResult | None:
-        """Return the build with the best mean ratio that is slower nowhere and faster somewhere."""
+        """Return the build with the best mean ratio that is slower nowhere and faster somewhere.
+
+        What was not measured everywhere could be slower there.
+        """
         good = [
             variant
             for variant in self.measured
-            if all(result.verdict not in {SLOWER, BASELINE} for result in variant.workloads)
+            if all(result.verdict in {FASTER, *NULL} for result in variant.workloads)
             and any(result.verdict == FASTER for result in variant.workloads)
         ]
         return max(good, key=mean_log_ratio, default=None)
@@ -61,6 +81,8 @@ class Field:
 def findings(field: Field) -> tuple[Finding, ...]:
     """Return the findings in the order in which a reader needs them."""
     found: list[Finding | None] = []
+    if not field.usable:
+        found.append(Finding("noise", numbers.sentence(DOUBT), ()))
     many = len(field.measured) >= MANY
     if many:
         found += [_fastest(field, place) for place in range(len(field.workloads))]
@@ -73,6 +95,7 @@ def findings(field: Field) -> tuple[Finding, ...]:
         for variant in field.variants
         if variant.dispatch is not None
     ]
+    found += [_prebuilt(field, variant) for variant in field.variants]
     found += _missing(field)
     return tuple(finding for finding in found if finding is not None)
 
@@ -101,8 +124,9 @@ def _fastest(field: Field, place: int) -> Finding | None:
         return Finding("fastest", text, ())
     own = leader.workloads[place]
     speed = f"{numbers.throughput(own.median)} {own.unit}"
-    text = f"Fastest at {words}: `{leader.name}`, {told(own)}, {speed}."
-    rivals = _rivals(field, leader, (place,))
+    rivals = field.rivals(leader, (place,))
+    lead = "Ahead" if rivals else "Fastest"
+    text = f"{lead} at {words}: `{leader.name}`, {told(own)}, {speed}."
     if rivals:
         text += f" Not told apart from it: {few([rival.name for rival in rivals])}."
     return Finding("fastest", text, (leader.name, *(rival.name for rival in rivals)))
@@ -135,7 +159,7 @@ def _simpler(field: Field) -> Finding | None:
         if target is None:
             continue
         limit = levers(target, baseline)
-        simpler = [v for v in _rivals(field, target, places) if levers(v, baseline) < limit]
+        simpler = [v for v in field.rivals(target, places) if levers(v, baseline) < limit]
         simpler.sort(key=lambda v: levers(v, baseline))
         names = [v.name for v in simpler[:SIMPLER]]
         if names:
@@ -193,6 +217,13 @@ def _slower(field: Field) -> Finding | None:
     return Finding("slower", text, tuple(names))
 
 
+def _prebuilt(field: Field, variant: VariantResult) -> Finding | None:
+    if variant.prebuilt is None:
+        return None
+    text = left_on_the_table(variant, variant.prebuilt.missing, field.variants)
+    return Finding("prebuilt", text, (variant.name,)) if text else None
+
+
 def _missing(field: Field) -> list[Finding]:
     """Return one finding for each status, with the reason for each build."""
     groups: dict[str, list[VariantResult]] = {}
@@ -208,16 +239,6 @@ def _missing(field: Field) -> list[Finding]:
         text = f"{numbers.sentence(status).rstrip('.')}: {'; '.join(parts)}."
         found.append(Finding(NOT_MEASURED, text, tuple(variant.name for variant in variants)))
     return found
-
-
-def _rivals(field: Field, leader: VariantResult, places: tuple[int, ...]) -> list[VariantResult]:
-    """Return the builds whose intervals overlap the leader's on these workloads."""
-    return [
-        variant
-        for variant in field.measured
-        if variant.name != leader.name
-        and all(overlap(variant.workloads[p], leader.workloads[p]) for p in places)
-    ]
 
 
 def _without_ticks(text: str) -> str:

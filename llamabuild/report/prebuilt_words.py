@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import tomllib
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from llamabuild.report import numbers
-from llamabuild.types.comparison import BASELINE
+from llamabuild.report.ranking import apart, bounds, is_complete, is_measured, mean_log_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,17 +42,19 @@ def left_on_the_table(
     """Return one sentence: what a prebuilt program was built without, and what is faster here.
 
     The best variant is the one of the run's own with the highest mean ratio. A difference is
-    called one only where the intervals of both, each against the baseline, lie apart.
+    called one only where the intervals of both, each against the baseline, lie apart; variants
+    without one are not the best while there is one that has it.
     """
     clauses = [missing_words(missing)]
-    rivals = [v for v in variants if not v.name.startswith(PREFIX) and _measured(v)]
-    if rivals and _measured(own):
-        best = max(rivals, key=_mean_log_ratio)
-        pairs = list(zip(best.workloads, own.workloads, strict=True))
-        faster = [_times(theirs, mine) for theirs, mine in pairs if _apart(theirs, mine)]
+    rivals = [v for v in variants if not v.name.startswith(PREFIX) and is_measured(v)]
+    if rivals and any(load.ratio for load in own.workloads):
+        faster = [v for v in rivals if any(apart(*pair) for pair in _pairs(v, own))]
+        best = max(faster or rivals, key=lambda v: (is_complete(v), mean_log_ratio(v)))
+        pairs = _pairs(best, own)
         if faster:
-            clauses.append(f"the best variant here, `{best.name}`, is {numbers.listing(faster)}")
-        elif any(None in _bounds(load) for pair in pairs for load in pair):
+            shown = [_times(theirs, mine) for theirs, mine in pairs if apart(theirs, mine)]
+            clauses.append(f"the best variant here, `{best.name}`, is {numbers.listing(shown)}")
+        elif any(None in bounds(load) for pair in pairs for load in pair):
             seen = [_times(theirs, mine) for theirs, mine in pairs if _ahead(theirs, mine)]
             if seen:
                 hint = "too few blocks to prove it"
@@ -65,6 +66,10 @@ def left_on_the_table(
     return f"`{own.name}`: {text}." if text else ""
 
 
+def _pairs(best: VariantResult, own: VariantResult) -> list[tuple[WorkloadResult, WorkloadResult]]:
+    return list(zip(best.workloads, own.workloads, strict=True))
+
+
 def _times(best: WorkloadResult, own: WorkloadResult) -> str:
     factor = (best.ratio or 1.0) / (own.ratio or 1.0)
     if factor < PLAIN_TIMES:
@@ -73,27 +78,8 @@ def _times(best: WorkloadResult, own: WorkloadResult) -> str:
     return f"{factor:.{digits}f} times faster at {own.name}"
 
 
-def _apart(best: WorkloadResult, own: WorkloadResult) -> bool:
-    low, high = _bounds(best)[0], _bounds(own)[1]
-    return low is not None and high is not None and low > high
-
-
-def _bounds(result: WorkloadResult) -> tuple[float | None, float | None]:
-    """The baseline is 1 by definition, without an interval."""
-    return (1.0, 1.0) if result.verdict == BASELINE else (result.low, result.high)
-
-
 def _ahead(best: WorkloadResult, own: WorkloadResult) -> bool:
     return best.ratio is not None and own.ratio is not None and best.ratio > own.ratio
-
-
-def _measured(variant: VariantResult) -> bool:
-    return any(result.ratio for result in variant.workloads)
-
-
-def _mean_log_ratio(variant: VariantResult) -> float:
-    logs = [math.log(result.ratio) for result in variant.workloads if result.ratio]
-    return sum(logs) / len(logs)
 
 
 @cache

@@ -73,11 +73,11 @@ void *lengthen(void *start, std::size_t present, std::size_t bytes) {
     void *moved = take(bytes, granule);
     if (!moved)
         return nullptr;
+    // Copied: pages that mremap moved would stay a mapping of their own beside the rest of the new
+    // region, and before Linux 6.17 mremap refuses what spans two.
+    std::memcpy(moved, start, present);
     remove(start);
-    if (!move_region(start, present, moved)) {
-        std::memcpy(moved, start, present);
-        unmap_region(start, present);
-    }
+    unmap_region(start, present);
     count_unmapped(present);
     return moved;
 }

@@ -55,8 +55,4 @@ bool extend_region(void *start, std::size_t bytes, std::size_t longer) {
     return mremap(start, bytes, longer, 0) != MAP_FAILED;
 }
 
-bool move_region(void *start, std::size_t bytes, void *target) {
-    return mremap(start, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, target) != MAP_FAILED;
-}
-
 } // namespace hugealloc

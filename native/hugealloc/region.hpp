@@ -18,7 +18,4 @@ void unmap_region(void *start, std::size_t bytes);
 // Makes a region longer where it stands; false if something else is there.
 bool extend_region(void *start, std::size_t bytes, std::size_t longer);
 
-// Moves the pages of a region, uncopied, onto the beginning of another that is not shorter.
-bool move_region(void *start, std::size_t bytes, void *target);
-
 } // namespace hugealloc

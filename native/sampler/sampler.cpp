@@ -126,10 +126,13 @@ __attribute__((destructor)) void stop() {
 
 // Stands before the C library's own: a preloaded library is searched first.
 extern "C" __attribute__((visibility("default"))) int dlclose(void *handle) noexcept {
-    pthread_mutex_lock(&writing);
+    // In a forked child nobody may be left to unlock what a thread of its parent held.
     if (owner != 0 && owner == getpid()) {
-        write_maps();
+        pthread_mutex_lock(&writing);
+        if (owner != 0) { // stop() may have been faster
+            write_maps();
+        }
+        pthread_mutex_unlock(&writing);
     }
-    pthread_mutex_unlock(&writing);
     return reinterpret_cast<int (*)(void *)>(dlsym(RTLD_NEXT, "dlclose"))(handle);
 }

@@ -111,6 +111,10 @@ def test_what_variants_promise(libraries):
     )
     tuned = promise_of(variant(GLIBC_TUNABLES="glibc.malloc.hugetlb=1"))
     assert (tuned.name, tuned.library, tuned.huge) == ("glibc", "libc.so", True)
+    assert tuned.only_huge
+    assert promise_of(variant(Allocator(name="glibc", how="preload"))).only_huge
+    assert not promise_of(variant(GLIBC_TUNABLES="glibc.malloc.hugetlb=2")).only_huge
+    assert not promise_of(variant(Allocator(name="hugealloc", how="preload"))).only_huge
     assert promise_of(variant(GLIBC_TUNABLES="glibc.cpu.x86_shstk=on")) == Promise()
 
 
@@ -232,3 +236,14 @@ def test_a_static_program_is_no_place_to_preload_into(tmp_path):
     found = prove_allocation(path, Runtime(), promise, model=path, threads=1, folder=tmp_path)
     assert not found.passed
     assert "linked statically" in found.reason
+
+
+@pytest.mark.parametrize(("megabytes", "passed"), [(3, False), (300, True)])
+def test_a_promise_of_huge_pages_alone_is_not_kept_without_any(
+    program, prove, monkeypatch, megabytes, passed
+):
+    seen = Resident(1000 << 20, megabytes << 20)
+    monkeypatch.setattr("llamabuild.bench.allocation.read_resident", lambda _: seen)
+    found = prove(program(), Promise(name="glibc", library="libc.so", huge=True, only_huge=True))
+    assert found.passed == passed
+    assert found.reason.startswith(f"only {megabytes} of 1000 MiB lie on huge pages")

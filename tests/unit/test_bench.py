@@ -294,6 +294,20 @@ def test_noise_is_judged_by_the_machine_and_not_by_the_timings(changes, says):
     assert bool(disturbance([slow], 2)) == bool(says)
 
 
+@pytest.mark.parametrize(
+    ("wall", "foreign", "says"),
+    [
+        (1.0, 1.0, "other processes used 50% of the machine during one trial"),
+        (1.0, 0.6, ""),
+        (0.1, 0.15, ""),
+    ],
+)
+def test_a_burst_during_one_of_many_trials_discards_the_block(wall, foreign, says):
+    quiet = [make_trial(state=make_state()) for _ in range(40)]
+    hit = make_trial(state=make_state(wall=wall, foreign_seconds=foreign))
+    assert disturbance([*quiet, hit], 2) == says
+
+
 def test_a_large_machine_is_not_disturbed_by_one_neighbour():
     assert disturbance([make_trial(state=make_state(foreign_seconds=0.5))], 64) == ""
 

@@ -70,6 +70,12 @@ def test_by_default_the_fastest_composed_variant_against_the_baseline(asked):
     assert question.arms() == (FULL, "native+pgo", "native+clang", "native")
 
 
+def test_what_was_not_measured_on_every_workload_is_not_the_fastest(asked):
+    run, trials = asked
+    half = [t for t in trials if (t.arm, t.workload) != (FULL, TG.name)]
+    assert question_of(run, half, None).full == "native+clang"
+
+
 def test_a_named_variant_is_explained_instead(asked):
     question = question_of(*asked, "native+clang")
     assert question.without == {"clang": "native"}

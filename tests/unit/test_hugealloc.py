@@ -94,6 +94,25 @@ print("kept")
     assert out == "kept\n"
 
 
+def test_a_region_that_moves_stays_one_mapping_and_can_move_again():
+    """Older kernels neither grow nor move what spans two mappings."""
+    out, _ = python("""
+def mappings(p, size):
+    with open("/proc/self/maps") as lines:
+        spans = [[int(n, 16) for n in line.split()[0].split("-")] for line in lines]
+    return sum(begin < p + size and p < end for begin, end in spans)
+size = 5 * M; p = malloc(size); ctypes.memset(p, 7, size); moved = 0
+for _ in range(3):
+    between = malloc(size)
+    q = realloc(p, 3 * size); moved += q != p; p = q
+    assert ctypes.string_at(p, size) == bytes([7]) * size
+    size *= 3; ctypes.memset(p, 7, size)
+    assert mappings(p, size) == 1, mappings(p, size)
+print(moved)
+""")
+    assert int(out) > 0
+
+
 def test_calloc_is_zero_also_where_memory_was_used_before():
     out, _ = python("""
 for _ in range(20):

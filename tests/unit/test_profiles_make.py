@@ -264,3 +264,5 @@ def test_what_does_not_ask_the_compiler_cache_is_counted_too(tmp_path):
     rows += ["0\t9\t1\tlib.so\th", "9\t12\t1\tg.c.o\th"]
     (tmp_path / ".ninja_log").write_text("\n".join(rows))
     assert _cache_statistics(tmp_path) == (3, 1)
+    (tmp_path / "ccache.log").unlink()
+    assert _cache_statistics(tmp_path) == (3, -1)

@@ -7,11 +7,14 @@ import pytest
 
 from llamabuild.report.allocators import allocations, huge_share
 from llamabuild.report.cost import cost_of
-from llamabuild.report.execution import execution_info, is_waiting, summary, unsampled
+from llamabuild.report.dispatch import dispatch_info
+from llamabuild.report.execution import execution_info, summary, unsampled
+from llamabuild.report.execution_words import is_waiting
 from llamabuild.report.material import prepare
 from llamabuild.report.proof_lines import cost_lines, cost_state, profile_lines, proof_lines, some
 from llamabuild.report.sections.execution import methods
 from llamabuild.report.sections.profiles import profiles
+from llamabuild.types.build import Stage
 from llamabuild.types.comparison import ComparisonSet
 from llamabuild.types.proof import Allocation, Execution, FunctionShare
 from tests import report_fixture as small
@@ -84,6 +87,37 @@ def test_builds_of_others_and_failures_cost_nothing(run):
     assert cost_state(rows["avx2"]) == "was there already"
 
 
+def test_a_build_of_somebody_else_is_none_of_ours(run):
+    ours = next(arm.build for arm in run.arms if arm.name == "native")
+    theirs = msgspec.structs.replace(ours, id="theirs")
+    arms = tuple(
+        msgspec.structs.replace(arm, build=theirs) if arm.prebuilt else arm for arm in run.arms
+    )
+    assert cost_of(msgspec.structs.replace(run, arms=arms)).builds == cost_of(run).builds
+
+
+def test_builds_of_one_input_pay_for_it_once(run):
+    first = next(arm for arm in run.arms if arm.name == "native")
+    plan = msgspec.structs.replace(first.build.plan, input="compiled")
+    compiled = (Stage(name="configure", seconds=8, cpu_seconds=7),
+                Stage(name="compile", seconds=20, cpu_seconds=30))  # fmt: skip
+
+    def arm(name, bolt):
+        stages = (*compiled, Stage(name="bolt", seconds=bolt, cpu_seconds=bolt))
+        build = msgspec.structs.replace(
+            first.build, id=name, plan=plan, stages=stages, seconds=28 + bolt,
+            cpu_seconds=37 + bolt, compiled=9, cache_hits=-1, profiles=(),
+        )  # fmt: skip
+        return msgspec.structs.replace(first, name=name, build=build)
+
+    cost = cost_of(msgspec.structs.replace(run, arms=(arm("a", 3), arm("b", 4))))
+    assert [row.seconds for row in cost.rows] == [31, 4]
+    assert [row.cpu_seconds for row in cost.rows] == [40, 4]
+    assert [row.compiled for row in cost.rows] == [9, 0]
+    assert [stage.name for stage in cost.rows[1].stages] == ["bolt"]
+    assert cost.seconds == 35
+
+
 def test_an_old_run_without_stages_has_costs():
     cost = cost_of(small.run())
     assert cost.builds == 7
@@ -128,6 +162,28 @@ def test_sentences_of_builds_that_agree_are_one(document):
     assert methods(document) == "perf cpu-clock and SIGPROF sampler (prebuilt:llama-bench)"
 
 
+def test_builds_are_grouped_by_the_function_that_their_sentence_names(document):
+    def ran(name, *functions):
+        info = execution_info(execution(*functions))
+        return msgspec.structs.replace(variant(document, "native"), name=name, executions=(info,))
+
+    wait = share("[unknown]", "libgomp.so.1.0.0", 0.5)
+    found = summary(
+        [
+            ran("a", wait, share("gemv", "libggml-cpu.so", 0.4)),
+            ran("b", share("gemv", "libggml-cpu.so", 0.6)),
+            ran("c", wait, share("dot", "libggml-cpu.so", 0.3)),
+            ran("d", wait),
+            ran("e", share("[unknown]", "llama-bench", 0.6)),
+            ran("f", share("[unknown]", "libggml-cpu.so", 0.6)),
+        ]
+    )
+    groups = {item.variants: item.sentence for item in found}
+    assert set(groups) == {("a", "b"), ("c",), ("d",), ("e",), ("f",)}
+    assert groups["a", "b"] == "60 % of tg16 in gemv"
+    assert (found[0].low, found[0].high) == (0.4, 0.6)
+
+
 def test_dispatch_says_what_it_picked_and_what_was_faster(document):
     found = variant(document, "dispatch").dispatch
     assert found.library == "libggml-cpu-sapphirerapids.so"
@@ -148,6 +204,43 @@ def test_a_pick_that_nothing_beats_is_the_fastest(run):
     assert picked.sentence.count("no build was shown to be faster") == 2
 
 
+def executed(found, **fields):
+    info = msgspec.structs.replace(found.executions[0], **fields)
+    return msgspec.structs.replace(found, executions=(info,))
+
+
+def test_without_an_interval_nothing_is_said_to_be_faster_than_the_pick(document):
+    own = variant(document, "dispatch")
+    loads = tuple(msgspec.structs.replace(w, low=None, high=None) for w in own.workloads[:1])
+    own = msgspec.structs.replace(own, workloads=(*loads, *own.workloads[1:]))
+    found = dispatch_info(own, document.variants)
+    assert found.fastest == ()
+    assert "At pp64 there are too few blocks to tell." in found.sentence
+    assert "At tg16 `ik-rtr`" in found.sentence
+
+
+def test_what_was_loaded_last_is_the_pick_where_nothing_was_sampled(document):
+    zen, other = "libggml-cpu-zen4.so", "libggml-cpu-haswell.so"
+    own = variant(document, "dispatch")
+    unseen = executed(own, functions=(), libraries={}, loaded=(other, zen))
+    found = dispatch_info(unseen, ())
+    assert (found.library, found.share) == (zen, 0.0)
+    assert "was loaded last, and too little was sampled" in found.sentence
+    agrees = executed(own, libraries={zen: 0.9}, loaded=(other, zen))
+    assert dispatch_info(agrees, ()).sentence.startswith(f"`dispatch` picked {zen}.")
+    differs = executed(own, libraries={zen: 0.9}, loaded=(zen, other))
+    assert f"picked {zen} (by what ran; {other} was loaded last)." in (
+        dispatch_info(differs, ()).sentence
+    )
+    whole = executed(own, libraries={}, functions=(), loaded=("libggml-cpu.so",))
+    assert dispatch_info(whole, ()) is None
+
+
+def test_what_was_loaded_is_in_the_document():
+    seen = msgspec.structs.replace(execution(), samples=0, loaded=("libggml-cpu-zen4.so",))
+    assert execution_info(seen).loaded == ("libggml-cpu-zen4.so",)
+
+
 def test_allocators_that_have_nothing_to_tell_are_one_line(document):
     shown, others = allocations(document)
     names = [row.variant for row in shown]
@@ -158,6 +251,22 @@ def test_allocators_that_have_nothing_to_tell_are_one_line(document):
     assert (huge.how, huge.workload, huge.minor_faults) == ("preload", "tg16", 11_200)
     assert huge.huge_share == pytest.approx(0.93)
     assert huge.result.verdict == "faster"
+
+
+def test_the_build_that_only_reads_its_weights_is_shown_beside_the_allocators(document):
+    plain = msgspec.structs.replace(variant(document, "lto"), name="no-mmap")
+    shown, _ = allocations(msgspec.structs.replace(document, variants=(*document.variants, plain)))
+    assert "no-mmap" in [row.variant for row in shown]
+
+
+def test_of_memory_that_could_not_be_read_nothing_is_said(document):
+    unread = msgspec.structs.replace(variant(document, "lto").allocation, huge_bytes=None)
+    variants = tuple(
+        msgspec.structs.replace(v, allocation=unread) if v.name == "lto" else v
+        for v in document.variants
+    )
+    _, others = allocations(msgspec.structs.replace(document, variants=variants))
+    assert others == "26 other builds: malloc of libc.so.6"
 
 
 def test_no_promise_and_no_huge_page_is_no_section(run):

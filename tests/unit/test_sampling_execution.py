@@ -177,6 +177,18 @@ def test_where_nothing_can_sample_the_reason_is_in_the_arm(monkeypatch):
     ]
 
 
+def test_too_few_samples_still_tell_what_was_loaded(monkeypatch, bench, quick):
+    monkeypatch.setattr(choose, "record_with_perf", refuse)
+    many = msgspec.structs.replace(settings(), seconds=0.1, least_samples=10**9)
+    monkeypatch.setattr(pipeline, "settings", lambda: many)
+    monkeypatch.setattr(pipeline, "loaded", lambda _mappings: ("libggml-cpu-zen4.so",))
+    bench()
+    [arm] = prove(make_run(arms=(arm_of(),), workloads=(TG,)))
+    [execution] = arm.executions
+    assert execution.reason.startswith("only ")
+    assert execution.loaded == ("libggml-cpu-zen4.so",)
+
+
 def test_arms_that_are_not_ready_stay_as_they_are():
     arms = (arm_of(status="wrong output"), arm_of(status="unsupported", build=None))
     assert prove(make_run(arms=arms)) == arms
@@ -205,8 +217,9 @@ def test_what_is_remembered_depends_on_all_that_decides_what_runs():
         memory_key(run, other(arm, inspections=(seen,)), TG),
         memory_key(other_model, arm, TG),
         memory_key(other(run, threads=3), arm, TG),
+        memory_key(other(run, machine=other(run.machine, fingerprint="elsewhere")), arm, TG),
     }
-    assert len(keys) == 7
+    assert len(keys) == 8
     assert memory_key(run, other(arm, reason="said otherwise"), TG) in keys
 
 
@@ -236,9 +249,9 @@ def place(library):
     return offset, start
 
 
-def inspection_of(library, address, size=4, groups=None):
+def inspection_of(library, address, size=4, name="kernel [clone ._omp_fn.0]", groups=None):
     function = FunctionIsa(
-        name="kernel [clone ._omp_fn.0]",
+        name=name,
         address=address,
         size=size,
         instructions=1,
@@ -270,6 +283,13 @@ def test_samples_are_joined_with_the_inspection_by_address(library, place):
         ),
         FunctionShare(name="[unknown]", library="[unknown]", share=0.2),
     )
+
+
+def test_a_section_without_symbols_is_no_function_and_its_simd_not_that_of_what_ran(library, place):
+    offset, address = place
+    inspections = [inspection_of(library, address, size=1 << 20, name=".text")]
+    [found] = functions({(str(library), offset): 1}, inspections, library.parent)
+    assert found == FunctionShare(name="[unknown]", library=library.name, share=1.0)
 
 
 def test_what_lies_behind_a_function_is_not_taken_for_it(library, place):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llamabuild.report import numbers
-from llamabuild.report.execution import is_waiting
+from llamabuild.report.execution_words import busiest, is_waiting
 from llamabuild.report.isa import short_name
 from llamabuild.report.palette import light
 from llamabuild.report.plots.figure import (
@@ -133,12 +133,12 @@ def _draw_panel(axes: Axes, part: _Panel) -> None:
                 colour = light(role)
                 axes.barh([place], [share], BAR, start, color=colour, linewidth=0, zorder=2)
                 start += share
-        top = execution.functions[0].share
-        text = numbers.percent(top, 0)
+        top = busiest(execution.functions)
+        text = numbers.percent(top.share, 0) if top else ""
         label(axes, text, (1, place), offset=(8, 0), role="muted", size=SMALL)
     axes.set_xticks(TICKS, labels=[numbers.percent(tick, 0) for tick in TICKS])
     axes.set_yticks([])
-    title = "share of the samples; at the right, of the largest function"
+    title = "share of the samples; at the right, of the busiest function"
     label(axes, title, (0, 1), coords=ABOVE, offset=(0, 13), role="muted", size=SMALL)
 
 

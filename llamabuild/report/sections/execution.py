@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from llamabuild.report import numbers
 from llamabuild.report.execution import summary, unsampled
+from llamabuild.report.execution_words import busiest
 from llamabuild.report.isa import in_order
 from llamabuild.report.plots import EXECUTION as EXECUTION_PLOT
 from llamabuild.report.ranking import ranked
@@ -47,6 +48,7 @@ def _context(material: Material) -> dict[str, Any] | None:
         "dispatched": [v.dispatch.sentence for v in document.variants if v.dispatch],
         "methods": methods(document),
         "in_order": in_order,
+        "busiest": busiest,
     }
 
 

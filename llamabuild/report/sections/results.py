@@ -28,7 +28,8 @@ def tags(document: Document) -> dict[str, list[str]]:
     for place, workload in enumerate(workloads):
         leader = field.leader(place)
         if leader is not None:
-            found.setdefault(leader.name, []).append(f"fastest at {workload.name}")
+            lead = "ahead" if field.rivals(leader, (place,)) else "fastest"
+            found.setdefault(leader.name, []).append(f"{lead} at {workload.name}")
     best = field.allrounder()
     if best is not None and len(workloads) > 1:
         found.setdefault(best.name, []).append("best over all")

@@ -231,6 +231,29 @@ void edges() {
     api::release(nullptr);
 }
 
+// A region that has moved once has to be able to move again.
+void grow() {
+    Block block{nullptr, 5 * mebibyte, 3};
+    block.start = static_cast<unsigned char *>(api::allocate(block.bytes));
+    block.fill();
+    std::vector<void *> between;
+    for (int times = 0; times < 3; ++times) {
+        between.push_back(api::allocate(block.bytes));
+        block.verify(block.bytes);
+        const std::size_t before = block.bytes;
+        block.start = static_cast<unsigned char *>(api::reallocate(block.start, 3 * block.bytes));
+        expect(block.start, "realloc gave nothing to a block that grows");
+        block.verify(before - 1);
+        expect(block.start[before - 1] == block.seed, "a block lost its last byte as it grew");
+        block.bytes *= 3;
+        block.fill();
+    }
+    block.verify(block.bytes);
+    api::release(block.start);
+    for (void *other : between)
+        api::release(other);
+}
+
 } // namespace
 
 int main(int count, char **words) {
@@ -238,6 +261,7 @@ int main(int count, char **words) {
     const int rounds = count > 2 ? std::atoi(words[2]) : 2000;
     const unsigned seed = count > 3 ? static_cast<unsigned>(std::atoi(words[3])) : 1;
     edges();
+    grow();
     {
         std::vector<std::jthread> running;
         for (int i = 0; i < threads; ++i)
