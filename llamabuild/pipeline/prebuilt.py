@@ -57,8 +57,9 @@ def settled(arm: Arm, found: Equivalence) -> Equivalence:
 
     That of a prebuilt program may be older than the options that we use, or ours and not quite
     fit for its libraries: when it computes nothing, nothing is known about the program itself.
+    Not so when it computes NaN.
     """
-    if arm.prebuilt is None or found.mean_kl_divergence is not None:
+    if arm.prebuilt is None or found.tokens or found.mean_kl_divergence is not None:
         return found
     return Equivalence(verdict="not checked", reason=f"its llama-perplexity {found.reason}")
 

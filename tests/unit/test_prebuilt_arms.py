@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from llamabuild.bench.equivalence import judge
 from llamabuild.build.prebuilt import Imported
 from llamabuild.errors import BadInput, EnvironmentLacks
 from llamabuild.interrupts import Interrupts
@@ -124,3 +125,11 @@ def test_a_perplexity_that_computes_nothing_says_nothing_of_the_program(arm):
     assert prebuilt.settled(own, crashed).verdict == "not checked"
     assert prebuilt.settled(own, wrong) == wrong
     assert prebuilt.settled(arm, crashed) == crashed
+
+
+def test_a_program_that_computes_nan_is_wrong(arm):
+    own = msgspec.structs.replace(arm, prebuilt=Prebuilt(path="/theirs", kind="llama-bench"))
+    nan = judge("Mean    KLD:  nan ± nan\nMaximum KLD:  nan\nSame top p: 0.0 ± 0.0 %", tokens=128)
+    assert prebuilt.settled(own, nan) == nan
+    assert (nan.verdict, nan.reason) == ("different", "statistics that are not finite: mean, max")
+    assert prebuilt.settled(own, judge("", tokens=128)).verdict == "not checked"
