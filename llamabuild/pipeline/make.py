@@ -13,6 +13,7 @@ from llamabuild.build import ensure_profiles, execute_plan, make_plan, ordered_p
 from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks
 from llamabuild.process import parent_death_prefix
 
+from .allocation import runtime_with_allocator
 from .choose import AT
 from .prebuilt import is_prebuilt_arm
 from .sources import Sources
@@ -129,6 +130,7 @@ class Maker:
         try:
             source = self.sources.of(arm.variant)
             self.plan(arm.variant)
+            runtime_with_allocator(arm.variant)  # before hours of building, not after
         except (BuildFailed, BadInput, EnvironmentLacks) as error:
             return _failed(arm, error)
         own = None if source.spec == self.sources.baseline.spec else source

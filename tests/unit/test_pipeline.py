@@ -26,7 +26,7 @@ from llamabuild.pipeline.observer import Observer
 from llamabuild.store.builds import files_folder
 from llamabuild.types.build import Build, Plan
 from llamabuild.types.run import Arm
-from llamabuild.types.variant import Expectation, Runtime
+from llamabuild.types.variant import Allocator, Expectation, Runtime
 from llamabuild.variants import load_catalogue, promises
 from tests.runs import CPU, SOURCE, chosen, make_run
 
@@ -145,6 +145,42 @@ def test_a_wrong_variant_file_is_told_from_a_failed_build(catalogue, maker, monk
     assert "did you mean" in made["native"].reason
     assert made["generic"].status == "build failed"
     assert made["avx2"].build is not None
+
+
+def preloading(arm, name):
+    allocator = Allocator(name=name, how="preload")
+    return msgspec.structs.replace(
+        arm, variant=msgspec.structs.replace(arm.variant, allocator=allocator)
+    )
+
+
+def test_an_allocator_that_nobody_knows_is_refused_before_anything_is_built(catalogue, maker):
+    _, (baseline, native) = chosen(catalogue, CPU, ("native",), None)
+    arms = (baseline, preloading(native, "mimaloc"))
+    first, second = maker.make_all(arms, Interrupts(), build_missing=True)
+    assert first.build is not None
+    assert (second.status, second.build) == ("bad variant", None)
+    assert "unknown allocator 'mimaloc'" in second.reason
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(BadInput("unknown allocator"), "bad variant"), (EnvironmentLacks("gone"), "unsupported")],
+)
+def test_an_allocator_that_is_gone_after_the_build_costs_its_own_arm(
+    catalogue, maker, monkeypatch, error, status
+):
+    def refuse(variant):
+        if variant.allocator.name:
+            raise error
+        return variant.runtime
+
+    _, arms = chosen(catalogue, CPU, ("native",), None)
+    baseline, native = maker.make_all(arms, Interrupts(), build_missing=True)
+    monkeypatch.setattr("llamabuild.pipeline.check.runtime_with_allocator", refuse)
+    run = make_run(arms=(baseline, preloading(native, "mimalloc")))
+    first, second = check_all(run, Observer(), Interrupts())
+    assert (first.status, second.status, second.reason) == ("ready", status, str(error))
 
 
 def made_arms(**statuses):

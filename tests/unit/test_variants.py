@@ -189,6 +189,15 @@ def test_fitness_names_what_is_missing():
     assert unsupported_reason(catalogue.get("native"), cpu("aarch64")) == ""
 
 
+def test_fitness_names_an_allocator_of_ours_that_is_not_installed(own, monkeypatch):
+    text = (
+        'description = "d"\nextends = "generic"\n[allocator]\nname = "hugealloc"\nhow = "preload"'
+    )
+    variant = own(mine=text).get("mine")
+    monkeypatch.setattr("llamabuild.machine.allocators._beside_us", lambda _: [])
+    assert "libhugealloc.so" in unsupported_reason(variant, cpu())
+
+
 def test_fitness_names_missing_tools(own):
     text = 'description = "x"\n[toolchain]\nc = "no-such-cc"\n[requires]\ntools = ["no-such-tool"]'
     reason = unsupported_reason(own(x=text).get("x"), cpu())
