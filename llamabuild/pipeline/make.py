@@ -172,8 +172,12 @@ class Maker:
 
 
 def _failed(arm: Arm, error: LlamabuildError) -> Arm:
-    """Tell a variant file that is wrong, the user's to mend, from a build that failed."""
-    status = "bad variant" if isinstance(error, BadInput) else "build failed"
+    """Tell a wrong variant file and what this machine lacks from a build that failed."""
+    status = "build failed"
+    if isinstance(error, BadInput):
+        status = "bad variant"
+    elif isinstance(error, EnvironmentLacks):
+        status = "unsupported"
     return _with(arm, status=status, reason=str(error))
 
 

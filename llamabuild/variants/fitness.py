@@ -61,6 +61,7 @@ def _lack_of_companions(variant: Variant) -> Iterator[tuple[str, str]]:
         "openmp": variant.cmake.get("GGML_OPENMP", "ON").upper() not in CMAKE_OFF,
         "lld": bool(variant.optimize.lto),
         "profdata": variant.optimize.pgo,
+        "profile-runtime": variant.optimize.pgo,
     }
     for library in (library for library, needed in wanted.items() if needed):
         yield from _lack_of_library(library, variant.toolchain.c)

@@ -23,6 +23,7 @@ from llamabuild.interrupts import Interrupts, Terminated, graceful_interrupts
 from llamabuild.pipeline.check import check_all
 from llamabuild.pipeline.make import Maker
 from llamabuild.pipeline.observer import Observer
+from llamabuild.pipeline.story import _pending_again
 from llamabuild.store.builds import files_folder
 from llamabuild.types.build import Build, Plan
 from llamabuild.types.run import Arm
@@ -181,6 +182,30 @@ def test_an_allocator_that_is_gone_after_the_build_costs_its_own_arm(
     run = make_run(arms=(baseline, preloading(native, "mimalloc")))
     first, second = check_all(run, Observer(), Interrupts())
     assert (first.status, second.status, second.reason) == ("ready", status, str(error))
+
+
+@pytest.mark.parametrize("where", ["make_plan", "execute_plan"])
+def test_what_this_machine_lacks_is_no_failed_build(catalogue, maker, monkeypatch, where):
+    real = {"make_plan": plan_of, "execute_plan": build_of}[where]
+
+    def refuse(subject, *arguments, **options):
+        if "native" in {getattr(subject, "name", ""), getattr(subject, "variant", "")}:
+            raise EnvironmentLacks("no profile runtime", "apt-get install it")
+        return real(subject, *arguments, **options)
+
+    monkeypatch.setattr(f"llamabuild.pipeline.make.{where}", refuse)
+    _, arms = chosen(catalogue, CPU, ("native",), None)
+    _, native = maker.make_all(arms, Interrupts(), build_missing=True)
+    assert native.status == "unsupported"
+    assert "apt-get install it" in native.reason
+
+
+def test_what_was_missing_is_tried_again_before_the_first_trial(catalogue):
+    _, arms = chosen(catalogue, CPU, ("native", "avx512"), None)
+    lacking = [msgspec.structs.replace(arm, status="unsupported", reason="r") for arm in arms]
+    tried = {arm.name: arm.status for arm in _pending_again(lacking, CPU, begun=False)}
+    assert tried == {"avx2": "pending", "native": "pending", "avx512": "unsupported"}
+    assert list(_pending_again(lacking, CPU, begun=True)) == lacking
 
 
 def made_arms(**statuses):
