@@ -12,6 +12,7 @@ import pytest
 
 from llamabuild.cli.build import _complain as build_complaint
 from llamabuild.cli.variants import _exit as exit_of_run
+from llamabuild.cli.variants import _run as run_command
 from llamabuild.errors import (
     BadInput,
     BuildFailed,
@@ -23,6 +24,7 @@ from llamabuild.interrupts import Interrupts, Terminated, graceful_interrupts
 from llamabuild.pipeline.check import check_all
 from llamabuild.pipeline.make import Maker
 from llamabuild.pipeline.observer import Observer
+from llamabuild.pipeline.request import Request
 from llamabuild.pipeline.story import _pending_again
 from llamabuild.store.builds import files_folder
 from llamabuild.types.build import Build, Plan
@@ -248,6 +250,17 @@ def test_the_exit_code_of_a_finished_run(statuses, code):
     assert found == code
 
 
+def test_an_arm_that_only_cannot_take_an_option_is_no_failure(maker, catalogue):
+    _, arms = chosen(catalogue, CPU, ("native",), None)
+    first, second = maker.make_all(arms, Interrupts(), build_missing=True)
+    lacks = msgspec.structs.replace(second, status="unsupported", reason="has no --mmap")
+    quiet = SimpleNamespace(noise=())
+    exit_of_run(make_run(arms=(first, lacks)), quiet, ())
+    command = ("python", "-m", "llamabuild", "variants", "native")  # as a resumed run has it
+    with pytest.raises(EnvironmentLacks, match="native: not measured"):
+        exit_of_run(make_run(arms=(first, lacks)), quiet, command)
+
+
 class Notes(Observer):
     def __init__(self):
         self.said = []
@@ -349,3 +362,19 @@ def test_an_argument_that_nobody_knows_is_named_each_time(compared):
         assert equivalence.verdict == "same"
         assert "--odd 1" in equivalence.reason
     assert len(calls) == 2
+
+
+def test_a_resumed_run_owes_what_its_own_command_asked_for(monkeypatch, tmp_path):
+    document = SimpleNamespace(document=None)
+    asked = []
+    monkeypatch.setattr("llamabuild.report.material.load", lambda _: document)
+    monkeypatch.setattr("llamabuild.report.write.write_material", lambda *_: tmp_path)
+    monkeypatch.setattr("llamabuild.report.text.render_text", lambda _: "")
+    monkeypatch.setattr(
+        "llamabuild.cli.variants._exit", lambda _run, _doc, names: asked.append(names)
+    )
+    run = msgspec.structs.replace(make_run(), command=("python", "variants", "native"))
+    monkeypatch.setattr("llamabuild.pipeline.run_variants", lambda *_: run)
+    run_command(Request(resume=run.id), tmp_path, as_json=False)
+    run_command(Request(names=("avx2",)), tmp_path, as_json=False)
+    assert asked == [run.command, ("avx2",)]
