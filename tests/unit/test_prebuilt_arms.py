@@ -80,6 +80,16 @@ def test_what_cannot_be_taken_is_a_row(arm, monkeypatch, error, status):
     assert (done.status, done.reason) == (status, str(error))
 
 
+def test_a_path_that_may_not_be_read_is_a_row(arm, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(prebuilt, "import_prebuilt", refuse)
+    done = imported(arm)
+    assert done.status == "bad variant"
+    assert "'llama-bench' cannot be taken (Permission denied)" in done.reason
+
+
 def test_a_resumed_run_uses_what_the_store_has(arm, build, monkeypatch):
     monkeypatch.setattr(prebuilt, "load_build", lambda *_, **__: build)
     monkeypatch.setattr(prebuilt, "import_prebuilt", lambda *_: pytest.fail("imported again"))
