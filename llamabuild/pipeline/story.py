@@ -183,7 +183,7 @@ def _with_arms(run: Run, arms: Sequence[Arm]) -> Run:
     return msgspec.structs.replace(run, arms=tuple(arms))
 
 
-RETRIED = frozenset({"bad variant", "build failed", "not built"})
+RETRIED = frozenset({"bad variant", "build failed", "not built", "bench failed"})
 
 
 def _pending_again(arms: Sequence[Arm], cpu: Cpu, *, begun: bool) -> tuple[Arm, ...]:
