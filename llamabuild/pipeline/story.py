@@ -150,11 +150,8 @@ def _resumed(run_id: str, results: Results, observer: Observer) -> tuple[Run, Ma
         for arm in run.arms
     )
     for arm in arms:
-        if is_prebuilt_arm(arm):
-            continue
-        if arm.build and arm.variant and maker.plan(arm.variant).build_id != arm.build.id:
-            message = f"{arm.name} would be built otherwise now than when run {run.id} was begun"
-            raise BadInput(message, "the compiler or llamabuild has changed: begin a new run")
+        if not is_prebuilt_arm(arm):
+            maker.take_up(arm, run.id)
     run = msgspec.structs.replace(run, status="running", finished="", source=source, arms=arms)
     results.save_run(run)
     return run, maker

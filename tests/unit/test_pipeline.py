@@ -210,6 +210,27 @@ def test_what_was_missing_is_tried_again_before_the_first_trial(catalogue):
     assert list(_pending_again(lacking, CPU, begun=True)) == lacking
 
 
+@pytest.mark.parametrize("lack", ["profile", "compiler"])
+def test_a_resumed_arm_keeps_the_build_that_can_not_be_planned(catalogue, maker, monkeypatch, lack):
+    def plan(variant, *_args, **_options):
+        if lack == "compiler":
+            raise EnvironmentLacks("no compiler")
+        return msgspec.structs.replace(plan_of(variant), build_id="new", needs_profiles=("pgo",))
+
+    _, arms = chosen(catalogue, CPU, ("native",), None)
+    _, native = maker.make_all(arms, Interrupts(), build_missing=True)
+    monkeypatch.setattr("llamabuild.pipeline.make.make_plan", plan)
+    stored = {"build": native.build}
+    monkeypatch.setattr("llamabuild.pipeline.make.load_build", lambda *_, **__: stored.get("build"))
+    maker.take_up(native, "run")
+    (kept,) = maker.make_all((native,), Interrupts(), build_missing=True)
+    assert (kept.status, kept.build, kept.build_cached) == ("pending", native.build, True)
+    stored.clear()
+    if lack == "profile":
+        with pytest.raises(BadInput, match="native lacks its profile"):
+            maker.take_up(native, "run")
+
+
 def made_arms(**statuses):
     return tuple(Arm(name=n, status=s, reason=f"{n} is wrong") for n, s in statuses.items())
 
