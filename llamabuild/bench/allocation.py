@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from llamabuild.errors import BuildFailed
 from llamabuild.machine.smaps import read_resident
 from llamabuild.machine.system import transparent_huge_pages
 from llamabuild.process import run
@@ -70,6 +71,9 @@ def prove_allocation(
         model: What it loads.
         threads: As many as the trials have.
         folder: An empty one, for the loader's notes.
+
+    Raises:
+        BuildFailed: It promises something and failed, before anything spoke against it.
     """
     dynamic = has_loader(program)
     if promise.preloaded and not dynamic:
@@ -91,6 +95,8 @@ def prove_allocation(
     )
     libraries = allocating_libraries(folder, program)
     failure = _failure(finished, promise, libraries, dynamic=dynamic)
+    if promise.name and failure and failure == _crash(finished):
+        raise BuildFailed(failure)
     seen = watch.most
     few = _few_huge(promise, seen) if seen else ""
     if promise.only_huge and seen and seen.huge_bytes < NO_HUGE * seen.resident_bytes:
@@ -132,16 +138,21 @@ def _failure(
     """Return why it is not known to be what was promised, or the empty string."""
     if complaint := not_preloaded(finished.stderr):
         return complaint
-    if not finished.ok and not finished.stopped:
-        return f"{finished.argv[0].rpartition('/')[2]} {finished.failure()}"
-    if not dynamic:
-        return "" if not promise.name else _static(promise)
-    if not libraries:
-        return "the loader does not tell whose malloc it is"
     wrong = [name for name in libraries if _stem(name) != _stem(promise.library)]
     if promise.name and wrong:
         return f"malloc is that of {', '.join(wrong)}, not of {promise.library}"
-    return ""
+    if crash := _crash(finished):
+        return crash
+    if not dynamic:
+        return "" if not promise.name else _static(promise)
+    return "" if libraries else "the loader does not tell whose malloc it is"
+
+
+def _crash(finished: Finished) -> str:
+    """Say how a program failed, which tells nothing about its malloc; empty if it did not."""
+    if finished.ok or finished.stopped:
+        return ""
+    return f"{finished.argv[0].rpartition('/')[2]} {finished.failure()}"
 
 
 def _static(promise: Promise) -> str:

@@ -13,6 +13,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,8 +112,12 @@ def judge(text: str, tokens: int) -> Equivalence:
     for name, pattern in FIELDS.items():
         if match := pattern.search(text):
             values[name] = float(match[1])
-    if set(values) != set(FIELDS) or not all(abs(v) < float("inf") for v in values.values()):
-        return Equivalence(verdict="different", reason="no finite statistics were printed")
+    if odd := [name for name, value in values.items() if not isfinite(value)]:
+        # It did compute all tokens, unlike a program that crashed or printed nothing.
+        reason = f"statistics that are not finite: {', '.join(odd)}"
+        return Equivalence(verdict="different", tokens=tokens, reason=reason)
+    if set(values) != set(FIELDS):
+        return Equivalence(verdict="different", reason="printed no statistics")
     # The reference is rounded to 16 bits, which can make a divergence of zero slightly negative.
     mean, agreement = max(values["mean"], 0.0), values["top"] / 100
     reasons = []

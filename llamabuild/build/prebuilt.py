@@ -82,6 +82,7 @@ def import_prebuilt(
 
     Raises:
         BadInput: It is no llama-bench and no folder of ggml's and llama's libraries.
+        OSError: It, or its folder, cannot be looked at.
         EnvironmentLacks: It cannot run here: another architecture, a library or an instruction
             set is missing, or the libraries do not fit our llama-bench.
     """

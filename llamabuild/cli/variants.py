@@ -100,7 +100,8 @@ def _run(request: Request, output: Path, *, as_json: bool) -> None:
     click.echo(render(material.document), nl=False)
     click.echo(f"report: {page}", err=True)
     click.echo(f"again:  python -m llamabuild report {run.id}", err=True)
-    _exit(run, material.document, request.names)
+    # A resumed run was asked for what its stored command names; its options' values are no arms.
+    _exit(run, material.document, run.command if request.resume else request.names)
 
 
 def _exit(run: Run, document: Document, asked: tuple[str, ...]) -> None:
@@ -111,7 +112,10 @@ def _exit(run: Run, document: Document, asked: tuple[str, ...]) -> None:
         message = f"{', '.join(absent)}: not measured"
         raise EnvironmentLacks(message, "the table says what each lacks here")
     broken = any(not e.passed for arm in run.arms for e in arm.expectations)
-    failed = any(arm.status == "bench failed" or (arm.reason and arm.build) for arm in run.arms)
+    failed = any(
+        arm.status == "bench failed" or (arm.reason and arm.build and arm.status not in ABSENT)
+        for arm in run.arms
+    )
     if broken or failed:
         raise click.exceptions.Exit(GateFailed.exit_code)
     if wrong := [arm for arm in run.arms if arm.status == "bad variant"]:

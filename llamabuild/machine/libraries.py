@@ -39,6 +39,7 @@ class LibraryEntry(Data, frozen=True, kw_only=True):
     file: str = ""
     header: str = ""
     program: str = ""
+    archives: tuple[str, ...] = ()
     compiler: bool = False
 
 
@@ -131,16 +132,18 @@ def _elf_kind(path: Path) -> bytes:
 
 
 def _of_compiler(entry: LibraryEntry, compiler: str) -> Path:
-    """Ask the compiler where its own header or program is."""
+    """Ask the compiler where its own header, archive or program is."""
     tool = find_tool(compiler)
-    wanted = entry.program or entry.header
-    question = (
+    archives = [name.format(machine=platform.machine()) for name in entry.archives]
+    wanted = entry.program or entry.header or archives[0]
+    questions = [f"-print-file-name={name}" for name in archives] or [
         f"-print-prog-name={wanted}" if entry.program else f"-print-file-name=include/{wanted}"
-    )
-    answer = run([tool.path, question], timeout_seconds=PROBE_TIMEOUT_SECONDS).stdout.strip()
-    # A compiler that doesn't have it repeats what it was asked for.
-    if Path(answer).is_absolute() and Path(answer).is_file():
-        return Path(answer)
+    ]
+    for question in questions:
+        answer = run([tool.path, question], timeout_seconds=PROBE_TIMEOUT_SECONDS).stdout.strip()
+        # A compiler that doesn't have it repeats what it was asked for.
+        if Path(answer).is_absolute() and Path(answer).is_file():
+            return Path(answer)
     number = re.search(r"\d+(?=\.\d)", tool.version)
     package = entry.debian.format(version=number[0] if number else "")
     what = f"{wanted} of {compiler}"

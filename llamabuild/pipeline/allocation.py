@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from llamabuild.bench.allocation import Promise, prove_allocation
-from llamabuild.errors import EnvironmentLacks
+from llamabuild.errors import BuildFailed, EnvironmentLacks
 from llamabuild.machine.allocators import (
     GLIBC,
     PRELOAD,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "llama-bench"
 WRONG_ALLOCATOR = "wrong allocator"
+BENCH_FAILED = "bench failed"
 LIBC = "libc.so"
 TUNABLE = "GLIBC_TUNABLES"
 HUGETLB = "glibc.malloc.hugetlb"
@@ -49,7 +50,7 @@ def prove_allocations(run: Run, observer: Observer, interrupts: Interrupts) -> t
             proved.append(arm)
             continue
         proved.append(_proved(arm, files_folder(arm.build.id) / PROGRAM, run))
-        if proved[-1].status == WRONG_ALLOCATOR:
+        if proved[-1].status in {WRONG_ALLOCATOR, BENCH_FAILED}:
             observer.note(f"{arm.name}: {proved[-1].reason}")
     return tuple(proved)
 
@@ -92,13 +93,16 @@ def _proved(arm: Arm, program: Path, run: Run) -> Arm:
     except EnvironmentLacks as error:
         return msgspec.structs.replace(arm, status="unsupported", reason=str(error))
     with scratch_dir("allocation-") as folder:
-        allocation = prove_allocation(
-            program,
-            runtime,
-            promise,
-            model=Path(run.model.path),
-            threads=run.threads,
-            folder=Path(folder),
-        )
+        try:
+            allocation = prove_allocation(
+                program,
+                runtime,
+                promise,
+                model=Path(run.model.path),
+                threads=run.threads,
+                folder=Path(folder),
+            )
+        except BuildFailed as error:  # says nothing about its malloc, and may not come again
+            return msgspec.structs.replace(arm, status=BENCH_FAILED, reason=str(error))
     changes = {} if allocation.passed else {"status": WRONG_ALLOCATOR, "reason": allocation.reason}
     return msgspec.structs.replace(arm, allocation=allocation, **changes)

@@ -17,7 +17,7 @@ from llamabuild.bench.equivalence import (
     with_unchecked,
     write_reference,
 )
-from llamabuild.errors import BadInput
+from llamabuild.errors import BadInput, EnvironmentLacks
 from llamabuild.store.builds import files_folder
 from llamabuild.store.paths import scratch_dir
 from llamabuild.types.run import Equivalence
@@ -39,10 +39,11 @@ PROGRAM = "llama-perplexity"
 def check_all(run: Run, observer: Observer, interrupts: Interrupts) -> tuple[Arm, ...]:
     """Return the arms with their equivalence; those that compute something else are not ready.
 
-    One whose llama-bench lacks an option that it is to be run with is ``unsupported``.
+    One whose llama-bench lacks an option that it is to be run with is ``unsupported``,
+    as is one whose allocator is not there; an allocator that nobody knows is a ``bad variant``.
 
     Raises:
-        BadInput: The baseline's llama-bench lacks one.
+        BadInput: The baseline is one of these.
         BuildFailed: The baseline cannot compute the reference.
         Interrupted: Someone asked to stop.
     """
@@ -57,11 +58,16 @@ def check_all(run: Run, observer: Observer, interrupts: Interrupts) -> tuple[Arm
             if arm.build is None or arm.status != "pending":
                 checked[arm.name] = arm
                 continue
-            if lacks := _lacking(arm):
+            try:
+                lacks, status = _lacking(arm), "unsupported"
+            except (BadInput, EnvironmentLacks) as error:  # its allocator's
+                wrong_file = isinstance(error, BadInput)
+                lacks, status = str(error), "bad variant" if wrong_file else "unsupported"
+            if lacks:
                 if arm is reference_arm:
                     message = f"the baseline {arm.name}: {lacks}"
                     raise BadInput(message, "choose another with --baseline or --source")
-                checked[arm.name] = msgspec.structs.replace(arm, status="unsupported", reason=lacks)
+                checked[arm.name] = msgspec.structs.replace(arm, status=status, reason=lacks)
                 observer.checked(checked[arm.name])
                 continue
             equivalence = _check(arm, reference_arm, run.model, setting)

@@ -12,7 +12,9 @@ import msgspec
 from llamabuild.build import ensure_profiles, execute_plan, make_plan, ordered_plans
 from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks
 from llamabuild.process import parent_death_prefix
+from llamabuild.store.builds import load_build
 
+from .allocation import runtime_with_allocator
 from .choose import AT
 from .prebuilt import is_prebuilt_arm
 from .sources import Sources
@@ -51,6 +53,7 @@ class Maker:
         self._observer = observer
         self._compiler_cache = shutil.which("ccache") is not None
         self._failures: dict[str, LlamabuildError] = {}
+        self._kept: set[str] = set()
 
     def plan(self, variant: Variant) -> Plan:
         """Return the plan of one variant.
@@ -84,12 +87,15 @@ class Maker:
             self._observer.note(note)
         by_name = {arm.name: arm for arm in arms}
         for arm in arms:
-            if arm.status == "pending" and not is_prebuilt_arm(arm):
+            if arm.name in self._kept:
+                by_name[arm.name] = msgspec.structs.replace(arm, build_cached=True)
+            elif arm.status == "pending" and not is_prebuilt_arm(arm):
                 by_name[arm.name] = self.planned(arm)
         variants = [
             arm.variant
             for arm in by_name.values()
             if arm.status == "pending" and arm.variant and not is_prebuilt_arm(arm)
+            if arm.name not in self._kept
         ]
         estimates = self.estimates(variants)
         self._observer.planned(estimates)
@@ -123,12 +129,38 @@ class Maker:
         source = [f"--source={arm.source.spec}"] if name != arm.name and arm.source else []
         return shlex.join(["python", "-m", "llamabuild", "build", name, *source])
 
+    def take_up(self, arm: Arm, run_id: str) -> None:
+        """See that a stored arm can go on with its build, which is kept if it can't be planned.
+
+        Raises:
+            BadInput: It would be built otherwise now, or its profile is gone and its build too.
+        """
+        if arm.build is None or arm.variant is None:
+            return
+        try:
+            plan = self.plan(arm.variant)
+        except EnvironmentLacks:
+            plan = None
+        if plan is not None and plan.build_id == arm.build.id:
+            return
+        if plan is None or plan.needs_profiles:
+            if load_build(arm.build.id, full=True) is not None:
+                self._kept.add(arm.name)
+                return
+            if plan is None:
+                return  # a row, once it is planned again
+            message = f"{arm.name} lacks its profile ({', '.join(plan.needs_profiles)}) and build"
+            raise BadInput(message, "begin a new run")
+        message = f"{arm.name} would be built otherwise now than when run {run_id} was begun"
+        raise BadInput(message, "the compiler or llamabuild has changed: begin a new run")
+
     def planned(self, arm: Arm) -> Arm:
         """Return the arm with its source, or why it cannot even be planned."""
         assert arm.variant is not None
         try:
             source = self.sources.of(arm.variant)
             self.plan(arm.variant)
+            runtime_with_allocator(arm.variant)  # before hours of building, not after
         except (BuildFailed, BadInput, EnvironmentLacks) as error:
             return _failed(arm, error)
         own = None if source.spec == self.sources.baseline.spec else source
@@ -170,8 +202,12 @@ class Maker:
 
 
 def _failed(arm: Arm, error: LlamabuildError) -> Arm:
-    """Tell a variant file that is wrong, the user's to mend, from a build that failed."""
-    status = "bad variant" if isinstance(error, BadInput) else "build failed"
+    """Tell a wrong variant file and what this machine lacks from a build that failed."""
+    status = "build failed"
+    if isinstance(error, BadInput):
+        status = "bad variant"
+    elif isinstance(error, EnvironmentLacks):
+        status = "unsupported"
     return _with(arm, status=status, reason=str(error))
 
 

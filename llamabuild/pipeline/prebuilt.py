@@ -12,17 +12,19 @@ from llamabuild.inspect import inspect_file
 from llamabuild.inspect.ggml_features import cpu_fit
 from llamabuild.store.builds import load_build
 from llamabuild.types.run import Equivalence
-from llamabuild.variants.prebuilt import KIND
+from llamabuild.variants.prebuilt import KIND, prebuilt_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from llamabuild.build.prebuilt import Imported
     from llamabuild.interrupts import Interrupts
     from llamabuild.types.build import Build
     from llamabuild.types.inspection import Inspection
     from llamabuild.types.machine import Cpu
     from llamabuild.types.run import Arm
+    from llamabuild.types.variant import Variant
 
     from .observer import Observer
 
@@ -57,10 +59,22 @@ def settled(arm: Arm, found: Equivalence) -> Equivalence:
 
     That of a prebuilt program may be older than the options that we use, or ours and not quite
     fit for its libraries: when it computes nothing, nothing is known about the program itself.
+    Not so when it computes NaN.
     """
-    if arm.prebuilt is None or found.mean_kl_divergence is not None:
+    if arm.prebuilt is None or found.tokens or found.mean_kl_divergence is not None:
         return found
     return Equivalence(verdict="not checked", reason=f"its llama-perplexity {found.reason}")
+
+
+def _import(
+    variant: Variant, cpu: Cpu, host: Build | None, examine: Callable[[Sequence[Path]], str]
+) -> Imported:
+    """As :func:`import_prebuilt`, for which a path that cannot be read is bad input."""
+    try:
+        return import_prebuilt(variant, cpu, host, examine)
+    except OSError as error:
+        message = f"'{prebuilt_path(variant).name}' cannot be taken ({error.strerror or error})"
+        raise BadInput(message, "name a file or folder that you may read") from error
 
 
 def _imported(arm: Arm, cpu: Cpu, host: Build | None) -> Arm:
@@ -77,7 +91,7 @@ def _imported(arm: Arm, cpu: Cpu, host: Build | None) -> Arm:
         return f"uses {', '.join(fit.lacking)} (in {fit.where}), which this CPU lacks"
 
     try:
-        found = import_prebuilt(arm.variant, cpu, host, examine)
+        found = _import(arm.variant, cpu, host, examine)
         if arm.build is not None and arm.build.id != found.build.id:
             message = f"{arm.name} has changed since the run was begun"
             raise BadInput(message, "begin a new run")  # noqa: TRY301 - one way to a row

@@ -12,7 +12,7 @@ import msgspec
 from llamabuild import __version__
 from llamabuild.bench import Arms, Watcher, choose_workloads, measure, standard_schedule
 from llamabuild.compare import compare_run, may_stop
-from llamabuild.errors import BadInput, BuildFailed, Interrupted
+from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks, Interrupted
 from llamabuild.interrupts import Terminated, graceful_interrupts
 from llamabuild.machine.detect import detect_machine
 from llamabuild.model.known import known_file
@@ -21,7 +21,7 @@ from llamabuild.store.builds import files_folder
 from llamabuild.store.locks import cache_in_use, measurement_lock
 from llamabuild.store.results import Results
 from llamabuild.types.run import Run
-from llamabuild.variants import load_catalogue
+from llamabuild.variants import load_catalogue, unsupported_reason
 
 from .allocation import prove_allocations, runtime_with_allocator
 from .check import BENCH, check_all
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llamabuild.interrupts import Interrupts
+    from llamabuild.types.machine import Cpu
     from llamabuild.types.run import Arm, DiscardedBlock, Trial
 
     from .observer import Observer
@@ -63,7 +64,7 @@ def run_variants(request: Request, observer: Observer) -> Run:
         )
         try:
             arms = maker.make_all(
-                _pending_again(run.arms, begun=bool(results.trials(run.id))),
+                _pending_again(run.arms, run.machine.cpu, begun=bool(results.trials(run.id))),
                 interrupts,
                 build_missing=request.build_missing,
             )
@@ -149,11 +150,8 @@ def _resumed(run_id: str, results: Results, observer: Observer) -> tuple[Run, Ma
         for arm in run.arms
     )
     for arm in arms:
-        if is_prebuilt_arm(arm):
-            continue
-        if arm.build and arm.variant and maker.plan(arm.variant).build_id != arm.build.id:
-            message = f"{arm.name} would be built otherwise now than when run {run.id} was begun"
-            raise BadInput(message, "the compiler or llamabuild has changed: begin a new run")
+        if not is_prebuilt_arm(arm):
+            maker.take_up(arm, run.id)
     run = msgspec.structs.replace(run, status="running", finished="", source=source, arms=arms)
     results.save_run(run)
     return run, maker
@@ -163,7 +161,8 @@ def _proved(run: Run, results: Results, observer: Observer, interrupts: Interrup
     """Inspect and check every built arm: to ``ready``, or to the reason why it is not."""
     baseline = next(arm for arm in run.arms if arm.name == run.baseline)
     if baseline.build is None:
-        kind = BadInput if baseline.status == "bad variant" else BuildFailed
+        kinds = {"bad variant": BadInput, "unsupported": EnvironmentLacks}
+        kind = kinds.get(baseline.status, BuildFailed)
         raise kind(baseline.reason or f"the baseline '{run.baseline}' was not built")
     proved = []
     for arm in run.arms:
@@ -181,11 +180,24 @@ def _with_arms(run: Run, arms: Sequence[Arm]) -> Run:
     return msgspec.structs.replace(run, arms=tuple(arms))
 
 
-def _pending_again(arms: Sequence[Arm], *, begun: bool) -> tuple[Arm, ...]:
-    """Take up arms again; one that was not built gets another chance before the first trial."""
-    again = {"ready"} if begun else {"ready", "bad variant", "build failed", "not built"}
+RETRIED = frozenset({"bad variant", "build failed", "not built", "bench failed"})
+
+
+def _pending_again(arms: Sequence[Arm], cpu: Cpu, *, begun: bool) -> tuple[Arm, ...]:
+    """Take up arms again; one that was not built gets another chance before the first trial.
+
+    So does one that lacked something that is there by now.
+    """
+
+    def again(arm: Arm) -> bool:
+        if arm.status == "ready" or begun:
+            return arm.status == "ready"
+        if arm.status == "unsupported":
+            return arm.variant is not None and not unsupported_reason(arm.variant, cpu)
+        return arm.status in RETRIED
+
     return tuple(
-        msgspec.structs.replace(arm, status="pending", reason="") if arm.status in again else arm
+        msgspec.structs.replace(arm, status="pending", reason="") if again(arm) else arm
         for arm in arms
     )
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llamabuild.errors import EnvironmentLacks
-from llamabuild.machine.libraries import find_library, library_table
+from llamabuild.machine.allocators import allocator_library, allocator_table
+from llamabuild.machine.libraries import find_library
 from llamabuild.machine.tools import locate_tool
 
 if TYPE_CHECKING:
@@ -47,9 +48,9 @@ def _missing(variant: Variant) -> Iterator[tuple[str, str]]:
     bolt = ["llvm-bolt"] if variant.optimize.bolt else []
     for tool in (*variant.requires.tools, *bolt):
         yield from _lack_of_tool(tool)
-    allocator = [variant.allocator.name] if variant.allocator.name in library_table() else []
-    for library in (*variant.requires.libraries, *allocator):
+    for library in variant.requires.libraries:
         yield from _lack_of_library(library)
+    yield from _lack_of_allocator(variant.allocator.name)
     if not absent and "clang" in Path(variant.toolchain.c).name:
         yield from _lack_of_companions(variant)
 
@@ -60,6 +61,7 @@ def _lack_of_companions(variant: Variant) -> Iterator[tuple[str, str]]:
         "openmp": variant.cmake.get("GGML_OPENMP", "ON").upper() not in CMAKE_OFF,
         "lld": bool(variant.optimize.lto),
         "profdata": variant.optimize.pgo,
+        "profile-runtime": variant.optimize.pgo,
     }
     for library in (library for library, needed in wanted.items() if needed):
         yield from _lack_of_library(library, variant.toolchain.c)
@@ -70,6 +72,17 @@ def _lack_of_tool(name: str) -> Iterator[tuple[str, str]]:
         locate_tool(name)
     except EnvironmentLacks as error:
         yield name, error.remedy
+
+
+def _lack_of_allocator(name: str) -> Iterator[tuple[str, str]]:
+    """A name that nobody knows is no lack of the machine: planning refuses the variant."""
+    entry = allocator_table().get(name)
+    if entry is None or not entry.is_library:
+        return
+    try:
+        allocator_library(name)
+    except EnvironmentLacks as error:
+        yield entry.library or entry.bundled, error.remedy
 
 
 def _lack_of_library(name: str, compiler: str = "") -> Iterator[tuple[str, str]]:

@@ -34,14 +34,21 @@ def prebuilt_variant(spec: str) -> Variant:
     that a run can be resumed from another folder.
 
     Raises:
-        BadInput: There is no such file or folder.
+        BadInput: There is no such file or folder, or it cannot be looked at.
     """
-    path = Path(spec.removeprefix(PREFIX)).expanduser()
-    if spec == PREFIX or "\0" in spec or not path.exists():
+    try:
+        path = Path(spec.removeprefix(PREFIX)).expanduser()
+        there = spec != PREFIX and "\0" not in spec and path.exists()
+        is_folder = there and path.is_dir()
+    except (OSError, RuntimeError) as error:  # RuntimeError: nobody's home
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        message = f"'{spec}' cannot be read ({reason})"
+        raise BadInput(message, "name a file or folder that you may read") from error
+    if not there:
         message = f"'{spec}': there is no such file or folder"
         raise BadInput(message, "name a llama-bench, or a folder of ggml's and llama's libraries")
     path = path.absolute()
-    what = "Libraries that are there already" if path.is_dir() else "A llama-bench that is there"
+    what = "Libraries that are there already" if is_folder else "A llama-bench that is there"
     return Variant(
         name=PREFIX + _slug(path.name),
         description=f"{what}, built by somebody else",

@@ -8,7 +8,7 @@ import pytest
 
 from llamabuild.bench.allocation import Promise, prove_allocation
 from llamabuild.bench.bindings import allocating_libraries, has_loader, not_preloaded
-from llamabuild.errors import BadInput, EnvironmentLacks
+from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks
 from llamabuild.machine import allocators
 from llamabuild.machine.allocators import (
     allocator_environment,
@@ -224,6 +224,16 @@ def test_huge_pages_that_did_not_come_are_said(program, prove):
 
 def test_a_program_that_ends_by_itself_is_judged_too(program, prove):
     assert prove(program(seconds=0.3), Promise(name="glibc", library="libc.so")).passed
+
+
+def test_a_crash_says_nothing_about_the_allocator(prove, tmp_path):
+    path = tmp_path / "llama-bench"
+    path.write_text(f"#!{sys.executable} -S\nimport sys\nsys.exit(3)\n")
+    path.chmod(0o755)
+    with pytest.raises(BuildFailed, match="llama-bench .*3"):
+        prove(path, Promise(name="glibc", library="libc.so"))
+    found = prove(path, Promise(name="hugealloc", library="libhugealloc.so"))
+    assert "malloc is that of libc.so.6" in found.reason
 
 
 def test_a_static_program_is_no_place_to_preload_into(tmp_path):

@@ -5,13 +5,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from llamabuild.errors import EnvironmentLacks
+from llamabuild.errors import BuildFailed, EnvironmentLacks
 from llamabuild.pipeline import allocation as stage
 from llamabuild.pipeline.allocation import prove_allocations
 from llamabuild.pipeline.observer import Observer
+from llamabuild.pipeline.story import _pending_again
 from llamabuild.types.proof import Allocation
 from llamabuild.types.run import Arm
 from llamabuild.types.variant import Allocator, Runtime, Variant
+from tests.runs import CPU
 
 BUILD = SimpleNamespace(id="b1")
 MODEL = SimpleNamespace(path="/models/m.gguf")
@@ -35,6 +37,8 @@ def proved(monkeypatch, tmp_path):
         def fake(program, runtime, promise, **more):
             assert Path(more["folder"]).is_dir()
             asked.append((program.name, runtime, promise.name, more["threads"]))
+            if isinstance(result, BuildFailed):
+                raise result
             return result or Allocation(expected="", library="libc.so.6", passed=True)
 
         monkeypatch.setattr(stage, "prove_allocation", fake)
@@ -69,6 +73,15 @@ def test_another_malloc_than_promised_takes_the_arm_out(proved):
     (found,), _, notes = proved((arm("hugealloc"),), wrong)
     assert (found.status, found.reason, found.allocation) == ("wrong allocator", "is libc's", wrong)
     assert notes == ["v: is libc's"]
+
+
+def test_a_crash_in_the_proof_is_no_wrong_allocator_and_is_tried_again(proved, monkeypatch):
+    crash = BuildFailed("llama-bench was ended by SIGSEGV")
+    (found,), _, notes = proved((arm("hugealloc"),), crash)
+    assert (found.status, found.reason, found.allocation) == ("bench failed", str(crash), None)
+    assert notes == [f"v: {crash}"]
+    assert _pending_again((found,), CPU, begun=False)[0].status == "pending"
+    assert _pending_again((found,), CPU, begun=True) == (found,)
 
 
 def test_what_does_not_run_or_is_proved_already_is_left_alone(proved):

@@ -35,7 +35,7 @@ Same top p: {top} ± 0.000 %
         ("0.000025", "0.000100", "85.000", "same", ""),
         ("0.010000", "0.100000", "85.000", "different", "same top token at 85.0%"),
         ("0.5", "3.0", "60.0", "different", "KL divergence 0.5000 > 0.02; same top token at 60.0%"),
-        ("nan", "nan", "0.000", "different", "no finite statistics"),
+        ("nan", "nan", "0.000", "different", "not finite: mean, max"),
     ],
 )
 def test_equivalence_is_judged_by_divergence_and_agreement(mean, maximum, top, verdict, reason):

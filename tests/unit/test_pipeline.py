@@ -12,6 +12,7 @@ import pytest
 
 from llamabuild.cli.build import _complain as build_complaint
 from llamabuild.cli.variants import _exit as exit_of_run
+from llamabuild.cli.variants import _run as run_command
 from llamabuild.errors import (
     BadInput,
     BuildFailed,
@@ -23,10 +24,12 @@ from llamabuild.interrupts import Interrupts, Terminated, graceful_interrupts
 from llamabuild.pipeline.check import check_all
 from llamabuild.pipeline.make import Maker
 from llamabuild.pipeline.observer import Observer
+from llamabuild.pipeline.request import Request
+from llamabuild.pipeline.story import _pending_again
 from llamabuild.store.builds import files_folder
 from llamabuild.types.build import Build, Plan
 from llamabuild.types.run import Arm
-from llamabuild.types.variant import Expectation, Runtime
+from llamabuild.types.variant import Allocator, Expectation, Runtime
 from llamabuild.variants import load_catalogue, promises
 from tests.runs import CPU, SOURCE, chosen, make_run
 
@@ -147,6 +150,87 @@ def test_a_wrong_variant_file_is_told_from_a_failed_build(catalogue, maker, monk
     assert made["avx2"].build is not None
 
 
+def preloading(arm, name):
+    allocator = Allocator(name=name, how="preload")
+    return msgspec.structs.replace(
+        arm, variant=msgspec.structs.replace(arm.variant, allocator=allocator)
+    )
+
+
+def test_an_allocator_that_nobody_knows_is_refused_before_anything_is_built(catalogue, maker):
+    _, (baseline, native) = chosen(catalogue, CPU, ("native",), None)
+    arms = (baseline, preloading(native, "mimaloc"))
+    first, second = maker.make_all(arms, Interrupts(), build_missing=True)
+    assert first.build is not None
+    assert (second.status, second.build) == ("bad variant", None)
+    assert "unknown allocator 'mimaloc'" in second.reason
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(BadInput("unknown allocator"), "bad variant"), (EnvironmentLacks("gone"), "unsupported")],
+)
+def test_an_allocator_that_is_gone_after_the_build_costs_its_own_arm(
+    catalogue, maker, monkeypatch, error, status
+):
+    def refuse(variant):
+        if variant.allocator.name:
+            raise error
+        return variant.runtime
+
+    _, arms = chosen(catalogue, CPU, ("native",), None)
+    baseline, native = maker.make_all(arms, Interrupts(), build_missing=True)
+    monkeypatch.setattr("llamabuild.pipeline.check.runtime_with_allocator", refuse)
+    run = make_run(arms=(baseline, preloading(native, "mimalloc")))
+    first, second = check_all(run, Observer(), Interrupts())
+    assert (first.status, second.status, second.reason) == ("ready", status, str(error))
+
+
+@pytest.mark.parametrize("where", ["make_plan", "execute_plan"])
+def test_what_this_machine_lacks_is_no_failed_build(catalogue, maker, monkeypatch, where):
+    real = {"make_plan": plan_of, "execute_plan": build_of}[where]
+
+    def refuse(subject, *arguments, **options):
+        if "native" in {getattr(subject, "name", ""), getattr(subject, "variant", "")}:
+            raise EnvironmentLacks("no profile runtime", "apt-get install it")
+        return real(subject, *arguments, **options)
+
+    monkeypatch.setattr(f"llamabuild.pipeline.make.{where}", refuse)
+    _, arms = chosen(catalogue, CPU, ("native",), None)
+    _, native = maker.make_all(arms, Interrupts(), build_missing=True)
+    assert native.status == "unsupported"
+    assert "apt-get install it" in native.reason
+
+
+def test_what_was_missing_is_tried_again_before_the_first_trial(catalogue):
+    _, arms = chosen(catalogue, CPU, ("native", "avx512"), None)
+    lacking = [msgspec.structs.replace(arm, status="unsupported", reason="r") for arm in arms]
+    tried = {arm.name: arm.status for arm in _pending_again(lacking, CPU, begun=False)}
+    assert tried == {"avx2": "pending", "native": "pending", "avx512": "unsupported"}
+    assert list(_pending_again(lacking, CPU, begun=True)) == lacking
+
+
+@pytest.mark.parametrize("lack", ["profile", "compiler"])
+def test_a_resumed_arm_keeps_the_build_that_can_not_be_planned(catalogue, maker, monkeypatch, lack):
+    def plan(variant, *_args, **_options):
+        if lack == "compiler":
+            raise EnvironmentLacks("no compiler")
+        return msgspec.structs.replace(plan_of(variant), build_id="new", needs_profiles=("pgo",))
+
+    _, arms = chosen(catalogue, CPU, ("native",), None)
+    _, native = maker.make_all(arms, Interrupts(), build_missing=True)
+    monkeypatch.setattr("llamabuild.pipeline.make.make_plan", plan)
+    stored = {"build": native.build}
+    monkeypatch.setattr("llamabuild.pipeline.make.load_build", lambda *_, **__: stored.get("build"))
+    maker.take_up(native, "run")
+    (kept,) = maker.make_all((native,), Interrupts(), build_missing=True)
+    assert (kept.status, kept.build, kept.build_cached) == ("pending", native.build, True)
+    stored.clear()
+    if lack == "profile":
+        with pytest.raises(BadInput, match="native lacks its profile"):
+            maker.take_up(native, "run")
+
+
 def made_arms(**statuses):
     return tuple(Arm(name=n, status=s, reason=f"{n} is wrong") for n, s in statuses.items())
 
@@ -185,6 +269,17 @@ def test_the_exit_code_of_a_finished_run(statuses, code):
     else:
         found = 0
     assert found == code
+
+
+def test_an_arm_that_only_cannot_take_an_option_is_no_failure(maker, catalogue):
+    _, arms = chosen(catalogue, CPU, ("native",), None)
+    first, second = maker.make_all(arms, Interrupts(), build_missing=True)
+    lacks = msgspec.structs.replace(second, status="unsupported", reason="has no --mmap")
+    quiet = SimpleNamespace(noise=())
+    exit_of_run(make_run(arms=(first, lacks)), quiet, ())
+    command = ("python", "-m", "llamabuild", "variants", "native")  # as a resumed run has it
+    with pytest.raises(EnvironmentLacks, match="native: not measured"):
+        exit_of_run(make_run(arms=(first, lacks)), quiet, command)
 
 
 class Notes(Observer):
@@ -288,3 +383,19 @@ def test_an_argument_that_nobody_knows_is_named_each_time(compared):
         assert equivalence.verdict == "same"
         assert "--odd 1" in equivalence.reason
     assert len(calls) == 2
+
+
+def test_a_resumed_run_owes_what_its_own_command_asked_for(monkeypatch, tmp_path):
+    document = SimpleNamespace(document=None)
+    asked = []
+    monkeypatch.setattr("llamabuild.report.material.load", lambda _: document)
+    monkeypatch.setattr("llamabuild.report.write.write_material", lambda *_: tmp_path)
+    monkeypatch.setattr("llamabuild.report.text.render_text", lambda _: "")
+    monkeypatch.setattr(
+        "llamabuild.cli.variants._exit", lambda _run, _doc, names: asked.append(names)
+    )
+    run = msgspec.structs.replace(make_run(), command=("python", "variants", "native"))
+    monkeypatch.setattr("llamabuild.pipeline.run_variants", lambda *_: run)
+    run_command(Request(resume=run.id), tmp_path, as_json=False)
+    run_command(Request(names=("avx2",)), tmp_path, as_json=False)
+    assert asked == [run.command, ("avx2",)]

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from llamabuild.bench.equivalence import judge
 from llamabuild.build.prebuilt import Imported
 from llamabuild.errors import BadInput, EnvironmentLacks
 from llamabuild.interrupts import Interrupts
@@ -79,6 +80,16 @@ def test_what_cannot_be_taken_is_a_row(arm, monkeypatch, error, status):
     assert (done.status, done.reason) == (status, str(error))
 
 
+def test_a_path_that_may_not_be_read_is_a_row(arm, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(prebuilt, "import_prebuilt", refuse)
+    done = imported(arm)
+    assert done.status == "bad variant"
+    assert "'llama-bench' cannot be taken (Permission denied)" in done.reason
+
+
 def test_a_resumed_run_uses_what_the_store_has(arm, build, monkeypatch):
     monkeypatch.setattr(prebuilt, "load_build", lambda *_, **__: build)
     monkeypatch.setattr(prebuilt, "import_prebuilt", lambda *_: pytest.fail("imported again"))
@@ -124,3 +135,11 @@ def test_a_perplexity_that_computes_nothing_says_nothing_of_the_program(arm):
     assert prebuilt.settled(own, crashed).verdict == "not checked"
     assert prebuilt.settled(own, wrong) == wrong
     assert prebuilt.settled(arm, crashed) == crashed
+
+
+def test_a_program_that_computes_nan_is_wrong(arm):
+    own = msgspec.structs.replace(arm, prebuilt=Prebuilt(path="/theirs", kind="llama-bench"))
+    nan = judge("Mean    KLD:  nan ± nan\nMaximum KLD:  nan\nSame top p: 0.0 ± 0.0 %", tokens=128)
+    assert prebuilt.settled(own, nan) == nan
+    assert (nan.verdict, nan.reason) == ("different", "statistics that are not finite: mean, max")
+    assert prebuilt.settled(own, judge("", tokens=128)).verdict == "not checked"

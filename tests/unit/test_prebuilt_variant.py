@@ -51,6 +51,18 @@ def test_what_is_not_there_is_refused(spec):
         prebuilt_variant(spec)
 
 
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("prebuilt:" + "x" * 5000, "File name too long"),
+        ("prebuilt:~nobody-of-this-name/x", "home"),
+    ],
+)
+def test_what_cannot_be_looked_at_is_refused(spec, says):
+    with pytest.raises(BadInput, match=says):
+        prebuilt_variant(spec)
+
+
 def test_the_catalogue_knows_it(catalogue, program):
     assert catalogue.get(f"prebuilt:{program}").kind == "prebuilt"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llamabuild.errors import BadInput
+from llamabuild.errors import BadInput, EnvironmentLacks
 from llamabuild.types.machine import Cpu
 from llamabuild.variants import load_catalogue, unsupported_reason
 from llamabuild.variants.catalogue import shipped_folder
@@ -187,6 +187,29 @@ def test_fitness_names_what_is_missing():
     assert unsupported_reason(catalogue.get("avx2"), few) == ""
     assert "aarch64" in unsupported_reason(catalogue.get("sve"), few)
     assert unsupported_reason(catalogue.get("native"), cpu("aarch64")) == ""
+
+
+def test_fitness_names_an_allocator_of_ours_that_is_not_installed(own, monkeypatch):
+    text = (
+        'description = "d"\nextends = "generic"\n[allocator]\nname = "hugealloc"\nhow = "preload"'
+    )
+    variant = own(mine=text).get("mine")
+    monkeypatch.setattr("llamabuild.machine.allocators._beside_us", lambda _: [])
+    assert "libhugealloc.so" in unsupported_reason(variant, cpu())
+
+
+def test_fitness_names_the_runtime_that_writes_clang_s_profiles(own, monkeypatch):
+    def find(name, compiler=""):
+        if name == "profile-runtime":
+            raise EnvironmentLacks("not found", "apt-get install libclang-rt-19-dev")
+
+    monkeypatch.setattr("llamabuild.variants.fitness.find_library", find)
+    monkeypatch.setattr("llamabuild.variants.fitness.locate_tool", lambda _: None)
+    text = 'description = "d"\nextends = "generic"\n[toolchain]\nc = "clang"\ncxx = "clang++"\n'
+    plain = own(mine=text).get("mine")
+    trained = own(mine=text + "[optimize]\npgo = true\n").get("mine")
+    assert unsupported_reason(plain, cpu()) == ""
+    assert unsupported_reason(trained, cpu()).endswith("apt-get install libclang-rt-19-dev")
 
 
 def test_fitness_names_missing_tools(own):
