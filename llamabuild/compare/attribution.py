@@ -11,6 +11,8 @@ from __future__ import annotations
 from math import exp, log
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from llamabuild.errors import BadInput
 from llamabuild.stats import paired_shift
 from llamabuild.types.base import Data
@@ -39,6 +41,8 @@ class Question(Data, frozen=True, kw_only=True):
     base: str
     without: dict[str, str]
     """Each part that ``full`` has and ``base`` does not, with the variant that lacks it alone."""
+    source: str = ""
+    """Of all these variants that name none of their own; empty: the run's."""
 
     def arms(self) -> tuple[str, ...]:
         """Return the variants of the run, ``full`` first, each once."""
@@ -102,7 +106,11 @@ def question_of(run: Run, trials: Sequence[Trial], variant: str | None) -> Quest
         raise BadInput(message, HOW_TO)
     full = composed[variant] if variant is not None else _fastest(run, trials, composed)
     baseline = next(arm for arm in run.arms if arm.name == run.baseline)
-    return _question(_parts(full), _parts(baseline))
+    question = _question(_parts(full), _parts(baseline))
+    # A copy from a further source, 'native+lto@0.3.30': its parts compose to the same name without.
+    if full.variant is None or full.name == question.full:
+        return question
+    return msgspec.structs.replace(question, source=full.variant.source)
 
 
 def attribute(run: Run, trials: Sequence[Trial], question: Question) -> Attribution:

@@ -46,7 +46,8 @@ def explain_run(run_id: str, variant: str | None, wishes: Request, observer: Obs
         asked = results.run(run_id)
         question = question_of(asked, results.trials(asked.id), variant)
     parts = ", ".join(question.without)
-    observer.note(f"explaining {question.full} against {question.base}: {parts}")
+    where = f" from {question.source}" if question.source else ""
+    observer.note(f"explaining {question.full} against {question.base}{where}: {parts}")
     run = run_variants(request_for(asked, question, wishes), observer)
     with Results.open() as results:
         attribution = attribute(run, results.trials(run.id), question)
@@ -59,7 +60,7 @@ def request_for(asked: Run, question: Question, wishes: Request) -> Request:
         wishes,
         names=question.arms(),
         baseline=question.full,
-        sources=(asked.source.spec,),
+        sources=(question.source or asked.source.spec,),
         model=asked.model.spec,
         workloads=tuple(load.name for load in asked.workloads),
         threads=asked.threads,

@@ -211,6 +211,17 @@ def test_the_new_run_has_the_conditions_of_the_old(asked):
     assert (request.blocks, request.seed, request.command) == (5, 9, ("explain",))
 
 
+def test_a_copy_from_a_further_source_is_explained_from_that_source(asked):
+    run, trials = asked
+    copy = arm("native+clang")
+    variant = msgspec.structs.replace(copy.variant, source="pypi:x==2")
+    copy = msgspec.structs.replace(copy, name="native+clang@2", variant=variant)
+    run = msgspec.structs.replace(run, arms=(*run.arms, copy))
+    question = question_of(run, trials, "native+clang@2")
+    assert question.arms() == ("native+clang", "native")
+    assert explain.request_for(run, question, Request()).sources == ("pypi:x==2",)
+
+
 @pytest.fixture
 def stored(asked, monkeypatch):
     """Store the run that asks; let the measurement that answers be made up."""
