@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llamabuild.errors import BadInput
+from llamabuild.errors import BadInput, LlamabuildError
 from llamabuild.interrupts import graceful_interrupts
 from llamabuild.machine.detect import detect_machine
 from llamabuild.model import resolve_model
@@ -19,6 +19,8 @@ from .make import Maker
 from .prebuilt import is_prebuilt_arm
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from llamabuild.build import BuildEstimate
     from llamabuild.types.run import Arm
 
@@ -55,10 +57,19 @@ def build_variants(request: Request, observer: Observer) -> tuple[Arm, ...]:
         graceful_interrupts(observer.stopping) as interrupts,
     ):
         maker, arms = _prepared(request, observer)
-        optimize = [arm.variant.optimize for arm in arms if arm.variant]
-        if any(wish.pgo or wish.bolt for wish in optimize):  # trained on the default model
-            maker.model = resolve_model(None, on_progress=observer.note)
+        _give_model(maker, arms, request.model, observer)
         return maker.make_all(arms, interrupts, build_missing=True)
+
+
+def _give_model(maker: Maker, arms: Sequence[Arm], spec: str | None, observer: Observer) -> None:
+    """Let builds be trained, if any wants it; a model that cannot be had costs those alone."""
+    wishes = [arm.variant.optimize for arm in arms if arm.variant and arm.status == "pending"]
+    if not any(wish.pgo or wish.bolt for wish in wishes):
+        return
+    try:
+        maker.model = resolve_model(spec, on_progress=observer.note)
+    except LlamabuildError as error:
+        maker.no_model = error
 
 
 def _prepared(request: Request, observer: Observer) -> tuple[Maker, tuple[Arm, ...]]:

@@ -47,6 +47,8 @@ class Maker:
     ) -> None:
         self.sources = Sources(source, observer)
         self.model = model
+        self.no_model: LlamabuildError | None = None
+        """Why there is none, if one was looked for."""
         self._jobs = jobs
         self._observer = observer
         self._compiler_cache = shutil.which("ccache") is not None
@@ -153,6 +155,9 @@ class Maker:
 
     def _trained(self, variant: Variant, plan: Plan) -> Plan:
         """Make the profiles that a plan still needs; return the final plan."""
+        if self.no_model is not None:
+            message = f"{variant.name}: no model to train it on: {self.no_model.message}"
+            raise BuildFailed(message, self.no_model.remedy)
         if self.model is None:
             message = f"{variant.name}: there is no model to train it on"
             raise BuildFailed(message, "a baseline that makes the run's model can't be trained")

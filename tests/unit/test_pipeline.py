@@ -20,15 +20,17 @@ from llamabuild.errors import (
     LlamabuildError,
 )
 from llamabuild.interrupts import Interrupts, Terminated, graceful_interrupts
+from llamabuild.pipeline.builds import build_variants
 from llamabuild.pipeline.check import check_all
 from llamabuild.pipeline.make import Maker
 from llamabuild.pipeline.observer import Observer
+from llamabuild.pipeline.request import Request
 from llamabuild.store.builds import files_folder
 from llamabuild.types.build import Build, Plan
 from llamabuild.types.run import Arm
 from llamabuild.types.variant import Expectation, Runtime
 from llamabuild.variants import load_catalogue, promises
-from tests.runs import CPU, SOURCE, chosen, make_run
+from tests.runs import CPU, MACHINE, SOURCE, chosen, make_run
 
 
 @pytest.fixture
@@ -185,6 +187,29 @@ def test_the_exit_code_of_a_finished_run(statuses, code):
     else:
         found = 0
     assert found == code
+
+
+def untrained(variant, *arguments, **options):
+    """A plan that lacks its profile if the variant is to have one."""
+    keys = ("missing",) if variant.optimize.pgo else ()
+    return msgspec.structs.replace(plan_of(variant, *arguments, **options), needs_profiles=keys)
+
+
+def test_a_model_that_cannot_be_had_costs_what_is_trained_on_it_alone(maker, monkeypatch):
+    def no_model(spec, **_options):
+        message = f"model {spec} is out of reach"
+        raise EnvironmentLacks(message, "check the network")
+
+    monkeypatch.setattr("llamabuild.pipeline.make.make_plan", untrained)
+    monkeypatch.setattr("llamabuild.pipeline.builds.detect_machine", lambda: MACHINE)
+    monkeypatch.setattr("llamabuild.pipeline.builds.resolve_source", lambda *_, **__: SOURCE)
+    monkeypatch.setattr("llamabuild.pipeline.builds.resolve_model", no_model)
+    monkeypatch.setattr("llamabuild.pipeline.choose.unsupported_reason", lambda *_: "")
+    request = Request(names=("native", "pgo"), sources=(SOURCE.spec,), variants_dirs=())
+    made = {arm.name: arm for arm in build_variants(request, Observer())}
+    assert made["native"].build is not None
+    assert made["pgo"].status == "build failed"
+    assert "model None is out of reach: check the network" in made["pgo"].reason
 
 
 class Notes(Observer):
