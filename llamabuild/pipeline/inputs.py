@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from llamabuild.bench import check_workloads
 from llamabuild.build import execute_plan
 from llamabuild.errors import BuildFailed, EnvironmentLacks
@@ -65,8 +67,11 @@ def run_model(
 
     def quantize(full: Path, target: Path, kind: str) -> None:
         observer.note(f"building '{baseline.name}' first: its llama-quantize makes the model")
+        # Training needs the model that is yet to be made; the program that makes it needs none.
+        untrained = msgspec.structs.replace(baseline.optimize, pgo=False, bolt=False)
+        plain = msgspec.structs.replace(baseline, optimize=untrained)
         build, _ = execute_plan(
-            maker.plan(baseline), baseline, Path(source.tree), on_step=observer.build_step
+            maker.plan(plain), plain, Path(source.tree), on_step=observer.build_step
         )
         observer.note(f"quantizing to {kind}")
         program = files_folder(build.id) / QUANTIZE

@@ -22,13 +22,14 @@ from llamabuild.errors import (
 from llamabuild.interrupts import Interrupts, Terminated, graceful_interrupts
 from llamabuild.pipeline.builds import build_variants
 from llamabuild.pipeline.check import check_all
+from llamabuild.pipeline.inputs import run_model
 from llamabuild.pipeline.make import Maker
 from llamabuild.pipeline.observer import Observer
 from llamabuild.pipeline.request import Request
 from llamabuild.store.builds import files_folder
 from llamabuild.types.build import Build, Plan
 from llamabuild.types.run import Arm
-from llamabuild.types.variant import Expectation, Runtime
+from llamabuild.types.variant import Expectation, Optimize, Runtime
 from llamabuild.variants import load_catalogue, promises
 from tests.runs import CPU, MACHINE, SOURCE, chosen, make_run
 
@@ -210,6 +211,31 @@ def test_a_model_that_cannot_be_had_costs_what_is_trained_on_it_alone(maker, mon
     assert made["native"].build is not None
     assert made["pgo"].status == "build failed"
     assert "model None is out of reach: check the network" in made["pgo"].reason
+
+
+def test_the_model_of_a_trained_baseline_is_made_by_its_untrained_build(
+    catalogue, maker, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("llamabuild.pipeline.make.make_plan", untrained)
+    built = []
+
+    def execute(plan, variant, *_arguments, **_options):
+        assert plan.needs_profiles == ()
+        built.append(variant.optimize)
+        return build_of(plan)
+
+    def resolve(spec, *, quantize, **_options):
+        with pytest.raises(BuildFailed, match="llama-quantize"):  # no program was really built
+            quantize(tmp_path / "full", tmp_path / "small", "Q4_0")
+        return spec
+
+    monkeypatch.setattr("llamabuild.pipeline.inputs.execute_plan", execute)
+    monkeypatch.setattr("llamabuild.pipeline.inputs.resolve_model", resolve)
+    failed = SimpleNamespace(ok=False, failure=lambda: "is not there")
+    monkeypatch.setattr("llamabuild.pipeline.inputs.run", lambda argv: failed)
+    baseline = catalogue.get("native+lto+pgo-bolt")
+    run_model("synthetic:x", SOURCE, baseline, maker, Observer())
+    assert built == [Optimize(lto="full")]
 
 
 class Notes(Observer):
