@@ -123,7 +123,11 @@ class Maker:
         """Return the command that builds an arm on its own."""
         name = arm.name.partition(AT)[0]
         source = [f"--source={arm.source.spec}"] if name != arm.name and arm.source else []
-        return shlex.join(["python", "-m", "llamabuild", "build", name, *source])
+        wish = arm.variant.optimize if arm.variant else None
+        trained = self.model is not None and wish is not None and (wish.pgo or wish.bolt)
+        # Another model's training makes another build.
+        model = [f"--model={self.model.spec}"] if trained and self.model else []
+        return shlex.join(["python", "-m", "llamabuild", "build", name, *source, *model])
 
     def planned(self, arm: Arm) -> Arm:
         """Return the arm with its source, or why it cannot even be planned."""

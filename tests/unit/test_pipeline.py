@@ -10,6 +10,7 @@ import click
 import msgspec
 import pytest
 
+from llamabuild.cli import build as commands
 from llamabuild.cli.build import _complain as build_complaint
 from llamabuild.cli.variants import _exit as exit_of_run
 from llamabuild.errors import (
@@ -31,7 +32,7 @@ from llamabuild.types.build import Build, Plan
 from llamabuild.types.run import Arm
 from llamabuild.types.variant import Expectation, Optimize, Runtime
 from llamabuild.variants import load_catalogue, promises
-from tests.runs import CPU, MACHINE, SOURCE, chosen, make_run
+from tests.runs import CPU, MACHINE, SOURCE, chosen, make_model, make_run
 
 
 @pytest.fixture
@@ -204,7 +205,7 @@ def test_a_model_that_cannot_be_had_costs_what_is_trained_on_it_alone(maker, mon
     monkeypatch.setattr("llamabuild.pipeline.make.make_plan", untrained)
     monkeypatch.setattr("llamabuild.pipeline.builds.detect_machine", lambda: MACHINE)
     monkeypatch.setattr("llamabuild.pipeline.builds.resolve_source", lambda *_, **__: SOURCE)
-    monkeypatch.setattr("llamabuild.pipeline.builds.resolve_model", no_model)
+    monkeypatch.setattr("llamabuild.pipeline.inputs.resolve_model", no_model)
     monkeypatch.setattr("llamabuild.pipeline.choose.unsupported_reason", lambda *_: "")
     request = Request(names=("native", "pgo"), sources=(SOURCE.spec,), variants_dirs=())
     made = {arm.name: arm for arm in build_variants(request, Observer())}
@@ -263,6 +264,42 @@ def test_bench_builds_nothing(catalogue, maker):
     made = maker.make_all(arms, Interrupts(), build_missing=False)
     assert {arm.status for arm in made} == {"not built"}
     assert "llamabuild build native" in made[1].reason
+
+
+def test_bench_names_the_model_that_a_build_is_trained_on(catalogue, maker):
+    maker.model = msgspec.structs.replace(make_model(), spec="/models/my own.gguf")
+    _, arms = chosen(catalogue, CPU, ("pgo",), None)
+    native, pgo = maker.make_all(arms, Interrupts(), build_missing=False)
+    assert "build pgo '--model=/models/my own.gguf'" in pgo.reason
+    assert "--model" not in native.reason
+
+
+def test_build_trains_on_the_model_that_is_named(maker, monkeypatch):
+    monkeypatch.setattr("llamabuild.pipeline.builds.detect_machine", lambda: MACHINE)
+    monkeypatch.setattr("llamabuild.pipeline.builds.resolve_source", lambda *_, **__: SOURCE)
+    monkeypatch.setattr("llamabuild.pipeline.choose.unsupported_reason", lambda *_: "")
+    monkeypatch.setattr("llamabuild.pipeline.make.make_plan", untrained)
+    monkeypatch.setattr(
+        "llamabuild.pipeline.inputs.resolve_model",
+        lambda spec, **_: msgspec.structs.replace(make_model(), spec=spec),
+    )
+    trained = []
+
+    def ensure(variant, _source, model, **_options):
+        trained.append(model.spec)
+        return plan_of(variant)
+
+    monkeypatch.setattr("llamabuild.pipeline.make.ensure_profiles", ensure)
+    spec = "synthetic:tinyllama-1.1b:Q4_K_M"
+    request = Request(names=("pgo",), sources=(SOURCE.spec,), variants_dirs=(), model=spec)
+    [made] = build_variants(request, Observer())
+    assert trained == [spec]
+    assert made.build is not None
+
+
+@pytest.mark.parametrize("command", [commands.build, commands.plan])
+def test_build_and_plan_take_a_model(command):
+    assert any("--model" in parameter.opts for parameter in command.params)
 
 
 def test_a_request_to_stop_is_heard_between_builds(catalogue, maker):
