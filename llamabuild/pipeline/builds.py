@@ -88,7 +88,7 @@ def _prepared(request: Request, observer: Observer) -> tuple[Maker, tuple[Arm, .
     machine = detect_machine()
     catalogue = load_catalogue(default_source(request), request.variants_dirs)
     choice = choose_arms(catalogue, machine.cpu, request)
-    check_request(request)
+    check_request(request, choice.arms)
     baseline = catalogue.get(choice.baseline)
     source = resolve_source(baseline.source, on_progress=observer.note)
     return Maker(source, machine.usable_threads, observer), choice.asked, baseline

@@ -1,6 +1,7 @@
 """Choosing arms, promises, Ctrl-C, and one variant that fails without stopping the others."""
 
 import os
+import re
 import signal
 import sys
 from contextlib import nullcontext
@@ -23,7 +24,7 @@ from llamabuild.errors import (
 from llamabuild.interrupts import Interrupts, Terminated, graceful_interrupts
 from llamabuild.pipeline.builds import build_variants
 from llamabuild.pipeline.check import check_all
-from llamabuild.pipeline.inputs import run_model
+from llamabuild.pipeline.inputs import check_request, run_model
 from llamabuild.pipeline.make import Maker
 from llamabuild.pipeline.observer import Observer
 from llamabuild.pipeline.request import Request
@@ -237,6 +238,25 @@ def test_the_model_of_a_trained_baseline_is_made_by_its_untrained_build(
     baseline = catalogue.get("native+lto+pgo-bolt")
     run_model("synthetic:x", SOURCE, baseline, maker, Observer())
     assert built == [Optimize(lto="full")]
+
+
+@pytest.mark.parametrize(
+    ("name", "workloads", "refused"),
+    [
+        ("pgo", ("pp64", "pp24"), "pp24"),
+        ("native+bolt", ("tg5",), "tg5"),
+        ("pgo", ("pp", "tg24"), ""),
+        ("lto", ("pp24", "tg5"), ""),
+    ],
+)
+def test_what_is_trained_is_not_scored_by_what_it_was_trained_on(
+    catalogue, name, workloads, refused
+):
+    variant = catalogue.get(name)
+    arms = (Arm(name=name, status="pending", reason="", variant=variant),)
+    said = f"{re.escape(name)} is trained on {refused}"
+    with pytest.raises(BadInput, match=said) if refused else nullcontext():
+        check_request(Request(workloads=workloads), arms)
 
 
 class Notes(Observer):
