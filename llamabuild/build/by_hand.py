@@ -1,10 +1,12 @@
-"""What training adds to the commands that make a build without this program."""
+"""What training and an allocator add to the commands that make a build without this program."""
 
 from __future__ import annotations
 
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from llamabuild.machine.allocators import LINK, allocator_entry
+from llamabuild.machine.libraries import library_table
 from llamabuild.types.variant import Flags
 
 from .bolt import bolt
@@ -14,6 +16,8 @@ from .training import training
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from llamabuild.types.variant import Allocator
 
 Commands = tuple[tuple[str, ...], ...]
 COUNTERS = "counters"
@@ -60,6 +64,29 @@ def bolt_by_hand(folder: str) -> Commands:
             ("cp", f"{name}.bolt", library),
         ]
     return (*count, _train(folder), *rewrite)
+
+
+def linked_by_hand(allocator: Allocator) -> str:
+    """Return the linker flags that put an allocator into programs; empty if it is not linked.
+
+    The library is named by its soname, for the linker to find.
+
+    Raises:
+        BadInput: There is no allocator of that name.
+    """
+    if allocator.how != LINK or not allocator_entry(allocator.name).is_library:
+        return ""
+    return f"-Wl,--push-state,--no-as-needed -l:{allocator_file(allocator)} -Wl,--pop-state"
+
+
+def allocator_file(allocator: Allocator) -> str:
+    """Return the file name of an allocator's library; empty for libc's own.
+
+    Raises:
+        BadInput: There is no allocator of that name.
+    """
+    entry = allocator_entry(allocator.name)
+    return entry.bundled or (library_table()[entry.library].file if entry.library else "")
 
 
 def _train(folder: str) -> tuple[str, ...]:

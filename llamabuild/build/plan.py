@@ -18,7 +18,7 @@ from llamabuild.types.build import Plan, Step
 from llamabuild.types.variant import Flags
 
 from .bolt import rewritten_plan
-from .by_hand import bolt_by_hand, pgo_by_hand
+from .by_hand import bolt_by_hand, linked_by_hand, pgo_by_hand
 from .layouts import layout_of
 from .library_flags import GCC, compiler_family, joined, library_flags, named_family
 from .pgo import check_tools, instrument_flags, use_flags
@@ -290,6 +290,9 @@ def reproduction(
     if library.link:
         linked = (variables.get("CMAKE_SHARED_LINKER_FLAGS", ""), *library.link)
         variables["CMAKE_SHARED_LINKER_FLAGS"] = " ".join(filter(None, linked))
+    if allocator := linked_by_hand(variant.allocator):
+        given = variables.get("CMAKE_EXE_LINKER_FLAGS", "")
+        variables["CMAKE_EXE_LINKER_FLAGS"] = " ".join(filter(None, (allocator, given)))
     configure = (
         *("cmake", "-S", "llama.cpp", "-B", f"build-{variant.name}", "-G", "Ninja"),
         *_compiler_arguments(variant),

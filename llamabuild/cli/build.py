@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @options.sets
 @options.cross
 @options.sources
+@options.training_model
 @options.variants_dir
 @options.as_json
 def plan(*, as_json: bool, **wishes: Any) -> None:  # noqa: ANN401
@@ -37,6 +38,7 @@ def plan(*, as_json: bool, **wishes: Any) -> None:  # noqa: ANN401
 @options.sets
 @options.cross
 @options.sources
+@options.training_model
 @options.variants_dir
 @options.as_json
 def build(*, as_json: bool, **wishes: Any) -> None:  # noqa: ANN401

@@ -81,19 +81,20 @@ def _print_by_kind(variants: Sequence[Variant], reasons: dict[str, str]) -> None
 @options.as_json
 def show(*, name: str, source: str | None, variants_dirs: tuple[Path, ...], as_json: bool) -> None:
     """Show one variant: its values, who set each, and the commands that build it by hand."""
-    from llamabuild.build.plan import by_hand  # noqa: PLC0415
     from llamabuild.machine.cpu import detect_cpu  # noqa: PLC0415
     from llamabuild.variants import unsupported_reason  # noqa: PLC0415
 
     variant = _catalogue(source, variants_dirs).get(name)
     reason = unsupported_reason(variant, detect_cpu())
-    commands = [shlex.join(command) for command in by_hand(variant)]
+    commands = _build_commands(variant)
+    notes = _tree_notes(variant)
     if as_json:
         document = {
             **msgspec.to_builtins(variant),
             "runs_here": not reason,
             "reason": reason,
             "commands": commands,
+            "notes": notes,
             "run": _run_command(variant),
         }
         click.echo(msgspec.json.format(msgspec.json.encode(document)).decode())
@@ -103,24 +104,80 @@ def show(*, name: str, source: str | None, variants_dirs: tuple[Path, ...], as_j
     for key, value in _flat(variant):
         click.echo(f"  {key} = {value}  ({_origin(variant, key)})")
     click.echo(f"\nRuns here: {'no, ' + reason if reason else 'yes'}")
-    click.echo("\nThe same ggml and libllama without this program, in a llama.cpp tree's parent:")
-    for command in commands:
-        click.echo(f"  {command}")
+    if commands:
+        what = "The same ggml and libllama without this program, in a llama.cpp tree's parent"
+        click.echo(f"\n{what}:")
+    for line in (*commands, *notes):
+        click.echo(f"  {line}")
     click.echo(f"\nIt is run as:\n  {_run_command(variant)}")
 
 
-def _run_command(variant: Variant) -> str:
-    """How a person would run it; where an allocator lies is for the loader to find."""
-    from llamabuild.machine.allocators import PRELOAD, allocator_entry  # noqa: PLC0415
-    from llamabuild.machine.libraries import library_table  # noqa: PLC0415
+def _build_commands(variant: Variant) -> list[str]:
+    """How a person would build it; a library that comes with this program is named by its path."""
+    from llamabuild.build.plan import by_hand  # noqa: PLC0415
+    from llamabuild.variants.prebuilt import is_prebuilt  # noqa: PLC0415
 
+    if is_prebuilt(variant.source):
+        return []
+    file, found = _allocator(variant)
+    linked = f"{found} -Wl,-rpath,{found.rpartition('/')[0]}" if found != file else f"-l:{file}"
+    return [
+        shlex.join(word.replace(f"-l:{file}", linked) if file else word for word in command)
+        for command in by_hand(variant)
+    ]
+
+
+def _tree_notes(variant: Variant) -> list[str]:
+    """What a tree other than the default one may need besides; nothing is fetched to find out."""
+    from llamabuild.build.layouts import layouts  # noqa: PLC0415
+    from llamabuild.source.pins import load_pins  # noqa: PLC0415
+    from llamabuild.variants.prebuilt import is_prebuilt  # noqa: PLC0415
+
+    if is_prebuilt(variant.source) or variant.source == load_pins().default:
+        return []
+    notes = [f"(llama.cpp is the tree of {variant.source})"]
+    for layout in layouts():
+        own = [f"-D{name}={value}" for name, value in layout.cmake.items() if "{" not in value]
+        notes.append(f"(if it has {layout.has}, cmake needs {shlex.join(own)}, too)")
+    return notes
+
+
+def _allocator(variant: Variant) -> tuple[str, str]:
+    """The file name of its allocator, and where it is if it came with this program."""
+    from llamabuild.build.by_hand import allocator_file  # noqa: PLC0415
+    from llamabuild.errors import EnvironmentLacks  # noqa: PLC0415
+    from llamabuild.machine.allocators import (  # noqa: PLC0415
+        allocator_entry,
+        allocator_library,
+    )
+
+    if not variant.allocator.name:
+        return "", ""
+    file = allocator_file(variant.allocator)
+    if not allocator_entry(variant.allocator.name).bundled:
+        return file, file
+    try:
+        return file, str(allocator_library(variant.allocator.name))
+    except EnvironmentLacks:  # why is said under "Runs here"
+        return file, file
+
+
+def _run_command(variant: Variant) -> str:
+    """How a person would run it; where a system's allocator lies is for the loader to find."""
+    from llamabuild.machine.allocators import PRELOAD, allocator_entry  # noqa: PLC0415
+    from llamabuild.variants.prebuilt import is_prebuilt, prebuilt_path  # noqa: PLC0415
+
+    if is_prebuilt(variant.source):
+        path = prebuilt_path(variant)
+        if path.is_dir():
+            return f"(the libraries of {shlex.quote(str(path))}, by a llama-bench that is compiled)"
+        return shlex.join([str(path), "-m", "MODEL.gguf", *variant.runtime.bench])
     words: dict[str, str] = {}
     if variant.allocator.name:
-        entry = allocator_entry(variant.allocator.name)
-        file = entry.bundled or (library_table()[entry.library].file if entry.library else "")
-        if variant.allocator.how == PRELOAD and file:
-            words["LD_PRELOAD"] = file
-        words |= entry.environment
+        _, library = _allocator(variant)
+        if variant.allocator.how == PRELOAD and library:
+            words["LD_PRELOAD"] = library
+        words |= allocator_entry(variant.allocator.name).environment
     words |= variant.runtime.environment
     program = f"build-{variant.name}/bin/llama-bench"
     assignments = [f"{name}={shlex.quote(value)}" for name, value in words.items()]

@@ -25,6 +25,14 @@ sources = click.option(
     multiple=True,
     help="llama.cpp tree (pypi:, git:, path:); several are a version axis, the baseline's first.",
 )
+model = click.option(
+    "--model", metavar="SPEC", help="Path, hf:REPO/FILE, or synthetic:PRESET[:QUANT]."
+)
+training_model = click.option(
+    "--model",
+    metavar="SPEC",
+    help="What variants with PGO or BOLT are trained on, as for 'variants'.",
+)
 variants_dir = click.option(
     "--variants-dir",
     "variants_dirs",
@@ -67,9 +75,7 @@ def measuring(function: F) -> F:
             names,
             sets,
             cross,
-            click.option(
-                "--model", metavar="SPEC", help="Path, hf:REPO/FILE, or synthetic:PRESET[:QUANT]."
-            ),
+            model,
             sources,
             click.option(
                 "--baseline", metavar="VARIANT", help="What ratios refer to  [default: avx2]"

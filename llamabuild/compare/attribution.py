@@ -11,6 +11,8 @@ from __future__ import annotations
 from math import exp, log
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from llamabuild.errors import BadInput
 from llamabuild.stats import paired_shift
 from llamabuild.types.base import Data
@@ -20,7 +22,7 @@ from .blocks import counted_blocks, throughputs
 from .looks import compare_run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from llamabuild.types.comparison import Comparison
     from llamabuild.types.run import Arm, Run, Trial
@@ -39,6 +41,8 @@ class Question(Data, frozen=True, kw_only=True):
     base: str
     without: dict[str, str]
     """Each part that ``full`` has and ``base`` does not, with the variant that lacks it alone."""
+    source: str = ""
+    """Of all these variants that name none of their own; empty: the run's."""
 
     def arms(self) -> tuple[str, ...]:
         """Return the variants of the run, ``full`` first, each once."""
@@ -82,11 +86,16 @@ class Attribution(Data, frozen=True, kw_only=True):
     comparisons: ComparisonSet
 
 
-def question_of(run: Run, trials: Sequence[Trial], variant: str | None) -> Question:
+def question_of(
+    run: Run,
+    trials: Sequence[Trial],
+    variant: str | None,
+    composes: Callable[[str], bool] = lambda _name: True,
+) -> Question:
     """Return what would explain a composed variant of a run, by default its fastest one.
 
-    It is held against the run's baseline where that shares the rest of the recipe, else against
-    its own base.
+    It is held against the run's baseline where that shares the rest of the recipe and all names
+    in between are variants (``composes`` tells), else against its own base.
 
     Raises:
         BadInput: There is no such variant in the run, or none that is composed.
@@ -102,7 +111,22 @@ def question_of(run: Run, trials: Sequence[Trial], variant: str | None) -> Quest
         raise BadInput(message, HOW_TO)
     full = composed[variant] if variant is not None else _fastest(run, trials, composed)
     baseline = next(arm for arm in run.arms if arm.name == run.baseline)
-    return _question(_parts(full), _parts(baseline))
+    question = _question(_parts(full), _parts(baseline))
+    if not all(map(composes, question.arms())):
+        question = _question(_parts(full), _parts(full)[:1])
+    # A copy from a further source, 'native+lto@0.3.30': its parts compose to the same name without.
+    if full.variant is None or full.name == question.full:
+        return question
+    return msgspec.structs.replace(question, source=full.variant.source)
+
+
+def question_answered(run: Run) -> Question | None:
+    """Return the question that a run has all arms of, its baseline the full variant."""
+    names = {arm.name for arm in run.arms}
+    full = next(arm for arm in run.arms if arm.name == run.baseline)
+    bases = [arm for arm in run.arms if arm.name != full.name]
+    questions = (_question(_parts(full), _parts(base)) for base in bases)
+    return next((q for q in questions if q.without and set(q.arms()) == names), None)
 
 
 def attribute(run: Run, trials: Sequence[Trial], question: Question) -> Attribution:

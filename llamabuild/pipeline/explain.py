@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from llamabuild.compare.attribution import attribute, question_of
+from llamabuild.compare.attribution import attribute, question_answered, question_of
+from llamabuild.errors import BadInput, Interrupted
 from llamabuild.store.results import Results
+from llamabuild.variants import load_catalogue
+from llamabuild.variants.compose import CannotCombine
 
 from .story import run_variants
 
 if TYPE_CHECKING:
     from llamabuild.compare.attribution import Attribution, Question
     from llamabuild.types.run import Run
+    from llamabuild.variants import Catalogue
 
     from .observer import Observer
     from .request import Request
+
+PROGRAM = ("python", "-m", "llamabuild")
+COMMAND = "explain"
+RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
 
 
 class Explained(NamedTuple):
@@ -29,6 +38,8 @@ class Explained(NamedTuple):
 
 def explain_run(run_id: str, variant: str | None, wishes: Request, observer: Observer) -> Explained:
     """Run the full variant against itself without each part; see :mod:`..compare.attribution`.
+
+    A complete run that was made by this very command holds the answer already.
 
     What was searched is not confirmed by the trials that it was found with: all trials are new.
 
@@ -44,13 +55,50 @@ def explain_run(run_id: str, variant: str | None, wishes: Request, observer: Obs
     """
     with Results.open() as results:
         asked = results.run(run_id)
-        question = question_of(asked, results.trials(asked.id), variant)
+        trials = results.trials(asked.id)
+    if (answered := _answered(asked)) and variant in {None, answered.full}:
+        return Explained(_explains(asked), asked, attribute(asked, trials, answered))
+    catalogue = load_catalogue(asked.source.spec, wishes.variants_dirs)
+    question = question_of(asked, trials, variant, lambda name: _composes(catalogue, name))
     parts = ", ".join(question.without)
-    observer.note(f"explaining {question.full} against {question.base}: {parts}")
-    run = run_variants(request_for(asked, question, wishes), observer)
+    where = f" from {question.source}" if question.source else ""
+    observer.note(f"explaining {question.full} against {question.base}{where}: {parts}")
+    try:
+        run = run_variants(request_for(asked, question, wishes), observer)
+    except Interrupted as error:
+        then = "once it is done, 'python -m llamabuild explain latest' gives the answer"
+        raise Interrupted(error.message, f"{error.remedy}; {then}") from None
     with Results.open() as results:
         attribution = attribute(run, results.trials(run.id), question)
     return Explained(asked.id, run, attribution)
+
+
+def _answered(run: Run) -> Question | None:
+    """What a run was made to answer, such as one that was interrupted and resumed.
+
+    Raises:
+        BadInput: It is not complete.
+    """
+    if COMMAND not in run.command[: len(PROGRAM) + 1]:
+        return None
+    question = question_answered(run)
+    if question and run.status != "done":
+        message = f"run {run.id} is not complete"
+        raise BadInput(message, f"'python -m llamabuild variants --resume {run.id}' goes on")
+    return question
+
+
+def _explains(run: Run) -> str:
+    """The run that raised the question, by the command that was typed."""
+    return next(filter(RUN_ID.fullmatch, run.command), "an earlier run")
+
+
+def _composes(catalogue: Catalogue, name: str) -> bool:
+    try:
+        catalogue.get(name)
+    except CannotCombine:
+        return False
+    return True
 
 
 def request_for(asked: Run, question: Question, wishes: Request) -> Request:
@@ -59,7 +107,7 @@ def request_for(asked: Run, question: Question, wishes: Request) -> Request:
         wishes,
         names=question.arms(),
         baseline=question.full,
-        sources=(asked.source.spec,),
+        sources=(question.source or asked.source.spec,),
         model=asked.model.spec,
         workloads=tuple(load.name for load in asked.workloads),
         threads=asked.threads,

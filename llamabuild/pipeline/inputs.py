@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from llamabuild.bench import check_workloads
 from llamabuild.build import execute_plan
-from llamabuild.errors import BuildFailed, EnvironmentLacks
+from llamabuild.build.training import training
+from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks
 from llamabuild.machine.tools import find_tool
 from llamabuild.model import resolve_model
 from llamabuild.model.spec import parse_model
@@ -16,8 +20,11 @@ from llamabuild.source.pins import load_pins
 from llamabuild.store.builds import files_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from llamabuild.types.inputs import Model, Source
     from llamabuild.types.machine import Tool
+    from llamabuild.types.run import Arm
     from llamabuild.types.variant import Variant
 
     from .make import Maker
@@ -28,14 +35,36 @@ TOOLS = ("cc", "c++", "ld", "cmake", "ninja", "objdump", "ccache")
 QUANTIZE = "llama-quantize"
 
 
-def check_request(request: Request) -> None:
+def check_request(request: Request, arms: Sequence[Arm]) -> None:
     """Refuse names that are wrong in themselves, before anything is fetched or built.
 
     Raises:
-        BadInput: The model's name or a workload's.
+        BadInput: The model's name or a workload's, or one of a size that an arm is trained on.
     """
     parse_model(request.model)
     check_workloads(request.workloads)
+    trained = [
+        arm.name
+        for arm in arms
+        if arm.status == "pending" and arm.variant
+        if arm.variant.optimize.pgo or arm.variant.optimize.bolt
+    ]
+    sizes = _training_sizes()
+    if trained and (same := [name for name in request.workloads if _sized(name) in sizes]):
+        message = f"{trained[0]} is trained on {same[0]} and cannot be scored by it"
+        raise BadInput(message, "name another size, or leave out what is trained")
+
+
+def _training_sizes() -> set[tuple[str, int]]:
+    """Workloads of the training run as kind and tokens."""
+    words = training().arguments
+    kinds = {"-p": "pp", "-n": "tg"}
+    return {(kinds[option], int(value)) for option, value in pairwise(words) if option in kinds}
+
+
+def _sized(name: str) -> tuple[str, int]:
+    """Kind and tokens of a workload's name; 0 where the model decides."""
+    return name[:2], int(name[2:] or 0)
 
 
 def default_source(request: Request) -> str:
@@ -65,8 +94,11 @@ def run_model(
 
     def quantize(full: Path, target: Path, kind: str) -> None:
         observer.note(f"building '{baseline.name}' first: its llama-quantize makes the model")
+        # Training needs the model that is yet to be made; the program that makes it needs none.
+        untrained = msgspec.structs.replace(baseline.optimize, pgo=False, bolt=False)
+        plain = msgspec.structs.replace(baseline, optimize=untrained)
         build, _ = execute_plan(
-            maker.plan(baseline), baseline, Path(source.tree), on_step=observer.build_step
+            maker.plan(plain), plain, Path(source.tree), on_step=observer.build_step
         )
         observer.note(f"quantizing to {kind}")
         program = files_folder(build.id) / QUANTIZE

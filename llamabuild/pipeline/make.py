@@ -49,6 +49,8 @@ class Maker:
     ) -> None:
         self.sources = Sources(source, observer)
         self.model = model
+        self.no_model: LlamabuildError | None = None
+        """Why there is none, if one was looked for."""
         self._jobs = jobs
         self._observer = observer
         self._compiler_cache = shutil.which("ccache") is not None
@@ -127,7 +129,11 @@ class Maker:
         """Return the command that builds an arm on its own."""
         name = arm.name.partition(AT)[0]
         source = [f"--source={arm.source.spec}"] if name != arm.name and arm.source else []
-        return shlex.join(["python", "-m", "llamabuild", "build", name, *source])
+        wish = arm.variant.optimize if arm.variant else None
+        trained = self.model is not None and wish is not None and (wish.pgo or wish.bolt)
+        # Another model's training makes another build.
+        model = [f"--model={self.model.spec}"] if trained and self.model else []
+        return shlex.join(["python", "-m", "llamabuild", "build", name, *source, *model])
 
     def take_up(self, arm: Arm, run_id: str) -> None:
         """See that a stored arm can go on with its build, which is kept if it can't be planned.
@@ -185,6 +191,9 @@ class Maker:
 
     def _trained(self, variant: Variant, plan: Plan) -> Plan:
         """Make the profiles that a plan still needs; return the final plan."""
+        if self.no_model is not None:
+            message = f"{variant.name}: no model to train it on: {self.no_model.message}"
+            raise BuildFailed(message, self.no_model.remedy)
         if self.model is None:
             message = f"{variant.name}: there is no model to train it on"
             raise BuildFailed(message, "a baseline that makes the run's model can't be trained")

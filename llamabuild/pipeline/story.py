@@ -98,7 +98,7 @@ def _begun(request: Request, results: Results, observer: Observer) -> tuple[Run,
         request.blocks,
         quick=request.quick,
     )
-    check_request(request)
+    check_request(request, arms)
     source = resolve_source(catalogue.get(baseline).source, on_progress=observer.note)
     maker = Maker(source, machine.usable_threads, observer)
     model = run_model(request.model, source, catalogue.get(baseline), maker, observer)

@@ -110,6 +110,41 @@ def test_show_names_every_file_that_added_flags(llamabuild, tmp_path):
     assert '"-fno-plt"]  (native-o3.toml, variants/mine.toml)' in shown
 
 
+def shown(llamabuild, name):
+    return json.loads(llamabuild("show", name, "--json").stdout)
+
+
+def test_show_of_a_prebuilt_program_has_nothing_to_build(llamabuild, tmp_path):
+    program = tmp_path / "llama-bench"
+    program.touch()
+    found = shown(llamabuild, f"prebuilt:{program}")
+    assert found["commands"] == []
+    assert found["run"] == f"{program} -m MODEL.gguf"
+    assert "cmake" not in llamabuild("show", f"prebuilt:{program}").stdout
+
+
+def test_show_says_what_another_tree_may_need(llamabuild):
+    notes = " ".join(shown(llamabuild, "ik")["notes"])
+    assert "ik-llama-cpp-python" in notes
+    assert "-DLLAMA_BUILD_EXAMPLES=ON" in notes
+    assert shown(llamabuild, "native")["notes"] == []
+
+
+def test_show_links_an_allocator(llamabuild):
+    configure = shown(llamabuild, "mimalloc-linked")["commands"][0]
+    assert "CMAKE_EXE_LINKER_FLAGS=-Wl,--push-state,--no-as-needed -l:libmimalloc.so" in configure
+    assert "-l:" not in shown(llamabuild, "mimalloc")["commands"][0]
+
+
+def test_show_names_our_own_allocator_by_its_path(llamabuild, monkeypatch, tmp_path):
+    library = tmp_path / "libhugealloc.so"
+    library.touch()
+    monkeypatch.setattr("llamabuild.machine.allocators._beside_us", lambda file: [library])
+    assert f"LD_PRELOAD={library} " in shown(llamabuild, "hugealloc")["run"]
+    configure = shown(llamabuild, "hugealloc-linked")["commands"][0]
+    assert f" {library} -Wl,-rpath,{tmp_path} " in configure
+
+
 def test_a_closed_pipe_is_no_error():
     command = f"{sys.executable} -m llamabuild list | true"
     result = subprocess.run(

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from llamabuild.cli.explain import command
 from llamabuild.compare.attribution import attribute, question_of
-from llamabuild.errors import BadInput
+from llamabuild.errors import BadInput, Interrupted
 from llamabuild.pipeline import explain
 from llamabuild.pipeline.observer import Observer
 from llamabuild.pipeline.request import Request
@@ -217,6 +217,17 @@ def test_the_new_run_has_the_conditions_of_the_old(asked):
     assert (request.blocks, request.seed, request.command) == (5, 9, ("explain",))
 
 
+def test_a_copy_from_a_further_source_is_explained_from_that_source(asked):
+    run, trials = asked
+    copy = arm("native+clang")
+    variant = msgspec.structs.replace(copy.variant, source="pypi:x==2")
+    copy = msgspec.structs.replace(copy, name="native+clang@2", variant=variant)
+    run = msgspec.structs.replace(run, arms=(*run.arms, copy))
+    question = question_of(run, trials, "native+clang@2")
+    assert question.arms() == ("native+clang", "native")
+    assert explain.request_for(run, question, Request()).sources == ("pypi:x==2",)
+
+
 @pytest.fixture
 def stored(asked, monkeypatch):
     """Store the run that asks; let the measurement that answers be made up."""
@@ -238,6 +249,49 @@ def test_a_stored_run_is_explained_by_fresh_trials(stored):
     explained = explain.explain_run(stored.id, None, Request(), Observer())
     assert explained.run.id != stored.id == explained.explains
     assert explained.attribution.parts[1].effects[0].verdict == "faster"
+
+
+def test_where_the_baseline_does_not_compose_the_plain_base_is_taken():
+    full = "native+gcc+lto"
+    run, trials = measured({"clang": (1, 1), full: (1, 1), NOISE_ARM: (1, 1)}, "clang")
+    assert question_of(run, trials, full).base == "clang"
+    question = question_of(run, trials, full, lambda name: name != "clang+gcc+lto")
+    assert question.arms() == (full, "native+lto", "native+gcc", "native")
+
+
+def made_to_explain(status):
+    run, trials = measured(SPEEDS, FULL, run_id="20261122-150000-abcd")
+    command = ("python", "-m", "llamabuild", "explain", "20261122-130000-beef")
+    run = msgspec.structs.replace(run, command=command, status=status)
+    with Results.open() as results:
+        results.save_run(run)
+        for trial in trials:
+            results.add_trial(run.id, trial)
+    return run
+
+
+def test_a_resumed_explanation_is_only_evaluated(stored, monkeypatch):
+    run = made_to_explain("done")
+    monkeypatch.setattr(explain, "run_variants", lambda *_: pytest.fail("measured again"))
+    explained = explain.explain_run(run.id, None, Request(), Observer())
+    assert (explained.run.id, explained.explains) == (run.id, stored.id)
+    assert list(explained.attribution.question.without) == ["clang", "pgo"]
+
+
+def test_an_unfinished_explanation_is_to_be_resumed(stored):
+    run = made_to_explain("interrupted")
+    with pytest.raises(BadInput, match=f"variants --resume {run.id}"):
+        explain.explain_run(run.id, None, Request(), Observer())
+
+
+def test_an_interrupted_explanation_says_what_gives_the_answer(stored, monkeypatch):
+    def stop(*_):
+        message = "stored up to its last trial"
+        raise Interrupted(message, "--resume goes on")
+
+    monkeypatch.setattr(explain, "run_variants", stop)
+    with pytest.raises(Interrupted, match="resume goes on; .*llamabuild explain latest"):
+        explain.explain_run(stored.id, None, Request(), Observer())
 
 
 def test_the_command_prints_and_writes_the_answer(stored, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Choosing arms, promises, Ctrl-C, and one variant that fails without stopping the others."""
 
 import os
+import re
 import signal
 import sys
 from contextlib import nullcontext
@@ -10,6 +11,7 @@ import click
 import msgspec
 import pytest
 
+from llamabuild.cli import build as commands
 from llamabuild.cli.build import _complain as build_complaint
 from llamabuild.cli.variants import _exit as exit_of_run
 from llamabuild.cli.variants import _run as run_command
@@ -21,7 +23,9 @@ from llamabuild.errors import (
     LlamabuildError,
 )
 from llamabuild.interrupts import Interrupts, Terminated, graceful_interrupts
+from llamabuild.pipeline.builds import build_variants
 from llamabuild.pipeline.check import check_all
+from llamabuild.pipeline.inputs import check_request, run_model
 from llamabuild.pipeline.make import Maker
 from llamabuild.pipeline.observer import Observer
 from llamabuild.pipeline.request import Request
@@ -29,9 +33,9 @@ from llamabuild.pipeline.story import _pending_again
 from llamabuild.store.builds import files_folder
 from llamabuild.types.build import Build, Plan
 from llamabuild.types.run import Arm
-from llamabuild.types.variant import Allocator, Expectation, Runtime
+from llamabuild.types.variant import Allocator, Expectation, Optimize, Runtime
 from llamabuild.variants import load_catalogue, promises
-from tests.runs import CPU, SOURCE, chosen, make_run
+from tests.runs import CPU, MACHINE, SOURCE, chosen, make_model, make_run
 
 
 @pytest.fixture
@@ -282,6 +286,73 @@ def test_an_arm_that_only_cannot_take_an_option_is_no_failure(maker, catalogue):
         exit_of_run(make_run(arms=(first, lacks)), quiet, command)
 
 
+def untrained(variant, *arguments, **options):
+    """A plan that lacks its profile if the variant is to have one."""
+    keys = ("missing",) if variant.optimize.pgo else ()
+    return msgspec.structs.replace(plan_of(variant, *arguments, **options), needs_profiles=keys)
+
+
+def test_a_model_that_cannot_be_had_costs_what_is_trained_on_it_alone(maker, monkeypatch):
+    def no_model(spec, **_options):
+        message = f"model {spec} is out of reach"
+        raise EnvironmentLacks(message, "check the network")
+
+    monkeypatch.setattr("llamabuild.pipeline.make.make_plan", untrained)
+    monkeypatch.setattr("llamabuild.pipeline.builds.detect_machine", lambda: MACHINE)
+    monkeypatch.setattr("llamabuild.pipeline.builds.resolve_source", lambda *_, **__: SOURCE)
+    monkeypatch.setattr("llamabuild.pipeline.inputs.resolve_model", no_model)
+    monkeypatch.setattr("llamabuild.pipeline.choose.unsupported_reason", lambda *_: "")
+    request = Request(names=("native", "pgo"), sources=(SOURCE.spec,), variants_dirs=())
+    made = {arm.name: arm for arm in build_variants(request, Observer())}
+    assert made["native"].build is not None
+    assert made["pgo"].status == "build failed"
+    assert "model None is out of reach: check the network" in made["pgo"].reason
+
+
+def test_the_model_of_a_trained_baseline_is_made_by_its_untrained_build(
+    catalogue, maker, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("llamabuild.pipeline.make.make_plan", untrained)
+    built = []
+
+    def execute(plan, variant, *_arguments, **_options):
+        assert plan.needs_profiles == ()
+        built.append(variant.optimize)
+        return build_of(plan)
+
+    def resolve(spec, *, quantize, **_options):
+        with pytest.raises(BuildFailed, match="llama-quantize"):  # no program was really built
+            quantize(tmp_path / "full", tmp_path / "small", "Q4_0")
+        return spec
+
+    monkeypatch.setattr("llamabuild.pipeline.inputs.execute_plan", execute)
+    monkeypatch.setattr("llamabuild.pipeline.inputs.resolve_model", resolve)
+    failed = SimpleNamespace(ok=False, failure=lambda: "is not there")
+    monkeypatch.setattr("llamabuild.pipeline.inputs.run", lambda argv: failed)
+    baseline = catalogue.get("native+lto+pgo-bolt")
+    run_model("synthetic:x", SOURCE, baseline, maker, Observer())
+    assert built == [Optimize(lto="full")]
+
+
+@pytest.mark.parametrize(
+    ("name", "workloads", "refused"),
+    [
+        ("pgo", ("pp64", "pp24"), "pp24"),
+        ("native+bolt", ("tg5",), "tg5"),
+        ("pgo", ("pp", "tg24"), ""),
+        ("lto", ("pp24", "tg5"), ""),
+    ],
+)
+def test_what_is_trained_is_not_scored_by_what_it_was_trained_on(
+    catalogue, name, workloads, refused
+):
+    variant = catalogue.get(name)
+    arms = (Arm(name=name, status="pending", reason="", variant=variant),)
+    said = f"{re.escape(name)} is trained on {refused}"
+    with pytest.raises(BadInput, match=said) if refused else nullcontext():
+        check_request(Request(workloads=workloads), arms)
+
+
 class Notes(Observer):
     def __init__(self):
         self.said = []
@@ -307,6 +378,42 @@ def test_bench_builds_nothing(catalogue, maker):
     made = maker.make_all(arms, Interrupts(), build_missing=False)
     assert {arm.status for arm in made} == {"not built"}
     assert "llamabuild build native" in made[1].reason
+
+
+def test_bench_names_the_model_that_a_build_is_trained_on(catalogue, maker):
+    maker.model = msgspec.structs.replace(make_model(), spec="/models/my own.gguf")
+    _, arms = chosen(catalogue, CPU, ("pgo",), None)
+    native, pgo = maker.make_all(arms, Interrupts(), build_missing=False)
+    assert "build pgo '--model=/models/my own.gguf'" in pgo.reason
+    assert "--model" not in native.reason
+
+
+def test_build_trains_on_the_model_that_is_named(maker, monkeypatch):
+    monkeypatch.setattr("llamabuild.pipeline.builds.detect_machine", lambda: MACHINE)
+    monkeypatch.setattr("llamabuild.pipeline.builds.resolve_source", lambda *_, **__: SOURCE)
+    monkeypatch.setattr("llamabuild.pipeline.choose.unsupported_reason", lambda *_: "")
+    monkeypatch.setattr("llamabuild.pipeline.make.make_plan", untrained)
+    monkeypatch.setattr(
+        "llamabuild.pipeline.inputs.resolve_model",
+        lambda spec, **_: msgspec.structs.replace(make_model(), spec=spec),
+    )
+    trained = []
+
+    def ensure(variant, _source, model, **_options):
+        trained.append(model.spec)
+        return plan_of(variant)
+
+    monkeypatch.setattr("llamabuild.pipeline.make.ensure_profiles", ensure)
+    spec = "synthetic:tinyllama-1.1b:Q4_K_M"
+    request = Request(names=("pgo",), sources=(SOURCE.spec,), variants_dirs=(), model=spec)
+    [made] = build_variants(request, Observer())
+    assert trained == [spec]
+    assert made.build is not None
+
+
+@pytest.mark.parametrize("command", [commands.build, commands.plan])
+def test_build_and_plan_take_a_model(command):
+    assert any("--model" in parameter.opts for parameter in command.params)
 
 
 def test_a_request_to_stop_is_heard_between_builds(catalogue, maker):

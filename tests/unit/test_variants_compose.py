@@ -88,6 +88,9 @@ def test_the_order_of_deltas_changes_the_name_alone(catalogue):
         ("static+dispatch", "need shared libraries"),
         ("avx2+dispatch", "a backend for each kind of CPU"),
         ("dispatch+clang-pgo", "a training run reaches one backend alone"),
+        ("ik+pgo", "'ik' and 'pgo' do not go together: its llama-bench lacks --no-warmup"),
+        ("ik+bolt", "BOLT does not know its libraries"),
+        ("ik-rtr+lto+clang-pgo", "lacks --no-warmup"),
         ("native+pgo+pgo", "names 'pgo' twice"),
     ],
 )
