@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from llamabuild.errors import BadInput, BuildFailed
+from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks
 
 from . import options
 
@@ -58,7 +58,7 @@ def build(*, as_json: bool, **wishes: Any) -> None:  # noqa: ANN401
             ("variant", "build", "seconds", "CPU seconds", "compiled", "MB", "status"),
             [tuple(str(value) for value in row.values()) for row in rows],
         )
-    _complain(arms)
+    _complain(arms, wishes["names"])
 
 
 def _request(*, variants_dirs: tuple[Path, ...], **rest: Any) -> Request:  # noqa: ANN401
@@ -67,7 +67,7 @@ def _request(*, variants_dirs: tuple[Path, ...], **rest: Any) -> Request:  # noq
     return Request(variants_dirs=options.folders(variants_dirs), **rest)
 
 
-def _complain(arms: Sequence[Arm]) -> None:
+def _complain(arms: Sequence[Arm], asked: Sequence[str]) -> None:
     """Raise what a script must know: a failed build before a variant file that is wrong."""
     failed = [arm.name for arm in arms if arm.status == "build failed"]
     wrong = [arm.reason for arm in arms if arm.status == "bad variant"]
@@ -76,6 +76,9 @@ def _complain(arms: Sequence[Arm]) -> None:
         raise BuildFailed(message)
     if wrong:
         raise BadInput("; ".join(wrong))
+    if absent := [a.name for a in arms if a.name in asked and a.status == "unsupported"]:
+        message = f"{', '.join(absent)}: not built"
+        raise EnvironmentLacks(message, "the table says what each lacks here")
 
 
 def print_plan(request: Request, *, as_json: bool) -> None:

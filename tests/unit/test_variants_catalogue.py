@@ -125,6 +125,7 @@ def absent(monkeypatch):
 
         monkeypatch.setattr(fitness, "locate_tool", locate)
         monkeypatch.setattr(fitness, "find_library", library)
+        monkeypatch.setattr(fitness, "allocator_library", locate)
 
     return make
 
@@ -145,7 +146,7 @@ def absent(monkeypatch):
         ("native+clang+no-openmp", ["openmp"], ""),
         ("gcc", ["openmp", "lld", "profdata"], ""),
         ("clang", ["lld", "profdata"], ""),
-        ("hugealloc", ["hugealloc"], ""),
+        ("hugealloc", ["hugealloc"], "libhugealloc.so; apt-get install hugealloc-pkg"),
         ("pgo", ["profdata"], ""),
     ],
 )
