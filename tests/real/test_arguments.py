@@ -40,5 +40,5 @@ def test_llama_perplexity_takes_what_the_table_says(help_of):
     takes = set(OPTION.findall(help_of("llama-perplexity")))
     told = {option.becomes for option in facts().option}
     told |= {argument for option in facts().option for argument in option.values.values()}
-    # Only a build with RPC has it.
-    assert told - takes - {"", "--rpc"} == set()
+    # One is of builds with RPC, the other of the fork.
+    assert told - takes - {"", "--rpc", "--run-time-repack"} == set()

@@ -10,13 +10,11 @@ from llamabuild.build import ensure_profiles, execute_plan
 from llamabuild.errors import BuildFailed
 from llamabuild.store.builds import files_folder
 from llamabuild.store.profiles import data_digest, load_profile, profile_data, profile_folder
-from tests.real.tiny_tree import KERNELS, MODEL, build, make_tree, make_variant
+from tests.real.tiny_tree import KERNELS, MODEL, build, has_tool, make_tree, make_variant
 
 COMPILERS = [
     "gcc",
-    pytest.param(
-        "clang-19", marks=pytest.mark.skipif(not shutil.which("clang-19"), reason="no clang-19")
-    ),
+    pytest.param("clang", marks=pytest.mark.skipif(not has_tool("clang"), reason="no clang")),
 ]
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 import msgspec
 
 from llamabuild.build import ensure_profiles, execute_plan
+from llamabuild.errors import EnvironmentLacks
+from llamabuild.machine.tools import locate_tool
 from llamabuild.types.inputs import Source
 from llamabuild.types.variant import Optimize, Toolchain
 from llamabuild.variants import load_catalogue
@@ -74,6 +76,15 @@ def make_tree(folder: Path, kernels: str = KERNELS) -> Source:
     return Source(
         spec=f"path:{folder}", version="tiny", digest="d" * 64, archive_sha256="", tree=str(folder)
     )
+
+
+def has_tool(name):
+    """Tell whether a program is there, in any version."""
+    try:
+        locate_tool(name)
+    except EnvironmentLacks:
+        return False
+    return True
 
 
 def make_variant(compiler: str = "gcc", **wishes):
