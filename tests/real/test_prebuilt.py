@@ -163,7 +163,7 @@ def test_it_is_measured_like_a_variant_and_a_bad_one_is_a_row(llamabuild, built,
     assert "notes.txt' is not an ELF file" in result.stderr
     document = json.loads(result.stdout)
     rows = {row["name"]: row for row in document["variants"]}
-    assert list(rows) == ["avx2", "prebuilt:files", "prebuilt:notes.txt"]
+    assert list(rows) == ["native", "prebuilt:files", "prebuilt:notes.txt"]
     own = rows["prebuilt:files"]
     assert (own["status"], own["equivalence"]["verdict"]) == ("ready", "same")
     assert own["workloads"][0]["failed"] == 0
