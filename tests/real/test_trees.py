@@ -12,14 +12,6 @@ from tests.real.conftest import run_llamabuild
 FORK = "pypi:ik-llama-cpp-python==0.1.5"
 
 
-# The fork's own attention is most of its compile time, and the build without it the same way to go.
-CHEAPER = """
-extends = "{name}"
-description = "{name} without the fork's own attention"
-
-[cmake]
-GGML_IQK_FLASH_ATTENTION = false
-"""
 # Not the default model: this version of the fork computes Q4_1 wrongly on some CPUs, which makes
 # the equivalence check refuse it.
 MODEL = "synthetic:135M:Q4_K_M"
@@ -29,12 +21,18 @@ MODEL = "synthetic:135M:Q4_K_M"
 def document(built, tmp_path_factory):
     """The fork, as it is and repacked at run time, beside native; run once."""
     folder = tmp_path_factory.mktemp("trees")
-    (folder / "variants").mkdir()
-    for name in ("ik", "ik-rtr"):
-        (folder / "variants" / f"cheap-{name}.toml").write_text(CHEAPER.format(name=name))
-    names = ("cheap-ik", "cheap-ik-rtr")
     result = run_llamabuild(
-        *("variants", *names, "--baseline", "native", "--model", MODEL, "--quick", "--json"),
+        *(
+            "variants",
+            "ik",
+            "ik-rtr",
+            "--baseline",
+            "native",
+            "--model",
+            MODEL,
+            "--quick",
+            "--json",
+        ),
         cwd=folder,
     )
     assert result.returncode in {0, 3}, result.stderr
@@ -50,7 +48,7 @@ def stored(document):
 
 
 def test_the_fork_is_built_inspected_checked_and_measured(document):
-    assert [v["name"] for v in document["variants"]] == ["native", "cheap-ik", "cheap-ik-rtr"]
+    assert [v["name"] for v in document["variants"]] == ["native", "ik", "ik-rtr"]
     for variant in document["variants"]:
         assert variant["status"] == "ready", variant["reason"]
         assert variant["inspection"]["verdict"] == "passed"
@@ -62,23 +60,22 @@ def test_each_arm_has_its_own_source_and_one_build_serves_both_ways_to_run_it(st
     run, _ = stored
     arms = {arm.name: arm for arm in run.arms}
     assert arms["native"].source is None
-    assert arms["cheap-ik"].source.spec == arms["cheap-ik-rtr"].source.spec == FORK
-    assert arms["cheap-ik"].build.id == arms["cheap-ik-rtr"].build.id
-    assert arms["cheap-ik"].build.plan.source_digest == arms["cheap-ik"].source.digest
-    assert arms["cheap-ik"].build.plan.source_digest != run.source.digest
+    assert arms["ik"].source.spec == arms["ik-rtr"].source.spec == FORK
+    assert arms["ik"].build.id == arms["ik-rtr"].build.id
+    assert arms["ik"].build.plan.source_digest == arms["ik"].source.digest
+    assert arms["ik"].build.plan.source_digest != run.source.digest
 
 
 def test_the_fork_s_own_fields_are_stored(stored):
     """``repack`` is a field of both, with another meaning: at run time in the fork."""
     _, trials = stored
     fields = {
-        name: [t.output for t in trials if t.arm == name]
-        for name in ("native", "cheap-ik", "cheap-ik-rtr")
+        name: [t.output for t in trials if t.arm == name] for name in ("native", "ik", "ik-rtr")
     }
     assert not any("mqkv" in output for output in fields["native"])
-    assert all("mqkv" in output for output in (*fields["cheap-ik"], *fields["cheap-ik-rtr"]))
-    assert {bool(output["repack"]) for output in fields["cheap-ik"]} == {False}
-    assert {bool(output["repack"]) for output in fields["cheap-ik-rtr"]} == {True}
+    assert all("mqkv" in output for output in (*fields["ik"], *fields["ik-rtr"]))
+    assert {bool(output["repack"]) for output in fields["ik"]} == {False}
+    assert {bool(output["repack"]) for output in fields["ik-rtr"]} == {True}
 
 
 def test_a_build_leaves_its_source_as_it_was(document):
