@@ -58,7 +58,8 @@ class Experience:
 def compiled_kind(build: Build) -> str:
     """Return how much was compiled, the rest being cached.
 
-    ``everything``, ``libraries`` (ggml and libllama), ``kernels`` (libggml-cpu) or ``nothing``.
+    ``everything``, ``libraries`` (ggml and the decode part of libllama), ``kernels`` (libggml-cpu)
+    or ``nothing``.
     """
     if build.cache_hits < 0 or build.cache_hits <= FEW_HITS * build.compiled:
         return EVERYTHING

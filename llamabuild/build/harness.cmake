@@ -1,4 +1,5 @@
-# Included at the end of project("llama.cpp").
+# Included at the end of project("llama.cpp"); ggml's project() inside it changes nothing more.
+include_guard(GLOBAL)
 
 # The same plan gives the same bytes wherever it is built: __FILE__ and debug information say
 # where a file is in the tree, not on this machine.
@@ -10,9 +11,15 @@ add_compile_options(
 # and, where the tree is known to allow it, in a few large units. ggml, libllama and the programs
 # are left exactly as upstream builds them, but for what a variant asks for.
 function(llamabuild_cheap)
-  foreach(name llama-common cpp-httplib)
-    if(TARGET ${name})
-      target_compile_options(${name} PRIVATE -O1)
+  foreach(name llama-common llama-common-base cpp-httplib)
+    if(NOT TARGET ${name})
+      continue()
+    endif()
+    target_compile_options(${name} PRIVATE -O1)
+    if(NOT BUILD_SHARED_LIBS)
+      # Compiled as for shared libraries, so that the compiler cache answers for a static build.
+      set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+      target_compile_definitions(${name} PRIVATE GGML_SHARED GGML_BACKEND_SHARED LLAMA_SHARED)
     endif()
   endforeach()
   if(TARGET llama-common AND DEFINED LLAMABUILD_UNITY_EXCLUDE)
@@ -43,10 +50,40 @@ function(llamabuild_libraries_below folder result)
   set(${result} ${libraries} PARENT_SCOPE)
 endfunction()
 
+# The files of libllama that run at every decode become a library of objects with flags of its own.
+# The other nine tenths (a graph builder for each architecture, tokenizers, grammars, loading) are
+# compiled once for all variants. A tree without such files is left as it is.
+function(llamabuild_split_decode result)
+  set(${result} llama PARENT_SCOPE)
+  if(NOT TARGET llama OR NOT DEFINED LLAMABUILD_LIBRARY_SOURCES)
+    return()
+  endif()
+  get_target_property(sources llama SOURCES)
+  get_target_property(folder llama SOURCE_DIR)
+  set(decode ${sources})
+  list(FILTER decode INCLUDE REGEX "^(${LLAMABUILD_LIBRARY_SOURCES})$")
+  if(NOT decode)
+    return()
+  endif()
+  list(REMOVE_ITEM sources ${decode})
+  list(TRANSFORM decode PREPEND "${folder}/")
+  add_library(llama-decode OBJECT ${decode})
+  foreach(name COMPILE_DEFINITIONS COMPILE_FEATURES COMPILE_OPTIONS INCLUDE_DIRECTORIES
+               LINK_LIBRARIES POSITION_INDEPENDENT_CODE)
+    get_target_property(value llama ${name})
+    if(NOT value MATCHES "-NOTFOUND$")
+      set_property(TARGET llama-decode PROPERTY ${name} ${value})
+    endif()
+  endforeach()
+  set_property(TARGET llama PROPERTY SOURCES ${sources} $<TARGET_OBJECTS:llama-decode>)
+  set(${result} llama-decode PARENT_SCOPE)
+endfunction()
+
 # ggml and libllama: the flags of [optimize] come last, so that they win.
 function(llamabuild_optimize)
   llamabuild_libraries_below(${CMAKE_SOURCE_DIR}/ggml libraries)
-  foreach(name IN LISTS libraries ITEMS llama)
+  llamabuild_split_decode(decode)
+  foreach(name IN LISTS libraries ITEMS ${decode})
     if(NOT TARGET ${name})
       continue()
     endif()
@@ -54,15 +91,20 @@ function(llamabuild_optimize)
       ${name}
       PRIVATE "$<$<COMPILE_LANGUAGE:C>:${LLAMABUILD_LIBRARY_C_FLAGS}>"
               "$<$<COMPILE_LANGUAGE:CXX>:${LLAMABUILD_LIBRARY_CXX_FLAGS}>")
+    if(LLAMABUILD_LIBRARY_UNCACHED) # what a profile says is not among what the cache looks at
+      set_target_properties(
+        ${name} PROPERTIES C_COMPILER_LAUNCHER "" CXX_COMPILER_LAUNCHER "")
+    endif()
+  endforeach()
+  foreach(name IN LISTS libraries ITEMS llama)
+    if(NOT TARGET ${name})
+      continue()
+    endif()
     get_target_property(type ${name} TYPE)
     if(type STREQUAL "STATIC_LIBRARY") # what it is linked into does the linking
       target_link_options(${name} INTERFACE ${LLAMABUILD_LIBRARY_LINK_FLAGS})
     else()
       target_link_options(${name} PRIVATE ${LLAMABUILD_LIBRARY_LINK_FLAGS})
-    endif()
-    if(LLAMABUILD_LIBRARY_UNCACHED) # what a profile says is not among what the cache looks at
-      set_target_properties(
-        ${name} PROPERTIES C_COMPILER_LAUNCHER "" CXX_COMPILER_LAUNCHER "")
     endif()
   endforeach()
 endfunction()

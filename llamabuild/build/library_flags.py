@@ -1,4 +1,4 @@
-"""What ``[optimize]`` means to a compiler: flags for ggml and libllama alone.
+"""What ``[optimize]`` means to a compiler: flags for ggml and the decode part of libllama.
 
 The rest of the tree (argument parsing, templates, the programs) runs no hot code; leaving it as
 it is lets the compiler cache answer for it.
@@ -38,7 +38,7 @@ def major_version(compiler: Tool) -> str:
 
 
 def library_flags(variant: Variant, family: str) -> Flags:
-    """Return the flags that level, link-time optimization and BOLT need on ggml and libllama.
+    """Return the flags that level, LTO and BOLT need on ggml and the decode part of libllama.
 
     Raises:
         BadInput: Something that this family of compilers does not have.

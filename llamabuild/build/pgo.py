@@ -38,7 +38,7 @@ class Trained(NamedTuple):
 
 
 def instrument_flags(family: str) -> Flags:
-    """Return what makes ggml and libllama count."""
+    """Return what makes ggml and the decode part of libllama count."""
     flags = training().flags(family).generate
     return Flags(c=flags, cxx=flags, link=flags)
 

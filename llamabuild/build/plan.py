@@ -140,6 +140,7 @@ def _planned(
         "source": source.digest,
         "variables": sorted(variables.items()),
         "library": (wished.c, wished.cxx, wished.link),
+        "decode": switches().decode if library != Flags() else "",
         # By content alone: cc and gcc are often one compiler under two names.
         "compilers": [tool.sha256 for tool in compilers],
         "linker": find_tool("ld").version,
@@ -170,7 +171,8 @@ def _planned(
     ]
     if unity is not None:
         configure.append(f"-DLLAMABUILD_UNITY_EXCLUDE={';'.join(unity.exclude)}")
-    configure += _library_arguments(library)
+    if library != Flags():
+        configure += _library_arguments(library)
     if link is not None:
         configure.append("-DLLAMABUILD_ALLOCATOR={allocator}")
     if profiling.instrument or profiling.key:
@@ -229,8 +231,13 @@ _LANGUAGES = ("C", "CXX")
 
 
 def _library_arguments(library: Flags) -> list[str]:
-    """Tell the harness what to add to ggml and libllama."""
-    lists = {"C_FLAGS": library.c, "CXX_FLAGS": library.cxx, "LINK_FLAGS": library.link}
+    """Tell the harness what to add to ggml and the decode part of libllama."""
+    lists = {
+        "SOURCES": (switches().decode,),
+        "C_FLAGS": library.c,
+        "CXX_FLAGS": library.cxx,
+        "LINK_FLAGS": library.link,
+    }
     return [f"-DLLAMABUILD_LIBRARY_{n}={';'.join(values)}" for n, values in lists.items() if values]
 
 
@@ -274,6 +281,8 @@ def reproduction(
     more: Flags | None = None,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the CMake commands that make the same ggml and libllama without this program.
+
+    Flags of ``[optimize]`` reach the whole tree by hand, which changes no hot code.
 
     Args:
         variant: What to build.

@@ -29,6 +29,7 @@ class Switches(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     targets: tuple[str, ...]
     libraries: tuple[str, ...]
+    decode: str
     cmake: dict[str, str]
     environment: dict[str, dict[str, str]]
     unity: dict[str, Unity]

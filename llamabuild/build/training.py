@@ -22,7 +22,7 @@ FACTS = Path(__file__).with_name("training.toml")
 
 
 class ProfileFlags(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Flags of one family of compilers, for ggml and libllama alone."""
+    """Flags of one family of compilers, for ggml and the decode part of libllama."""
 
     generate: tuple[str, ...]
     use: tuple[str, ...]

@@ -106,6 +106,8 @@ def show(*, name: str, source: str | None, variants_dirs: tuple[Path, ...], as_j
     click.echo(f"\nRuns here: {'no, ' + reason if reason else 'yes'}")
     if commands:
         what = "The same ggml and libllama without this program, in a llama.cpp tree's parent"
+        if any(msgspec.structs.astuple(variant.optimize)):
+            what += " (the flags reach all files there)"
         click.echo(f"\n{what}:")
     for line in (*commands, *notes):
         click.echo(f"  {line}")

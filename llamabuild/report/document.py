@@ -74,7 +74,7 @@ class Settings(Data, frozen=True):
 
     toolchain: Toolchain
     optimize: Optimize
-    """What was done to ggml and libllama alone."""
+    """What was done to ggml and the decode part of libllama alone."""
     allocator: Allocator
     cmake: dict[str, str]
     c_flags: tuple[str, ...]

@@ -32,9 +32,10 @@ class Requires(Data, frozen=True, kw_only=True):
 
 
 class Optimize(Data, frozen=True, kw_only=True):
-    """What is done to ggml and libllama alone; the rest of the tree stays as it is.
+    """What is done to ggml and the decode part of libllama; the rest of the tree stays as it is.
 
-    The hot code is there, and a variant compiles only what its flags change.
+    The hot code is there (``decode`` in ``build/switches.toml``), and a variant compiles only what
+    its flags change.
     """
 
     level: str = ""

@@ -55,7 +55,7 @@ class ToolchainTable(Table, frozen=True, kw_only=True):
 
 
 class OptimizeTable(Table, frozen=True, kw_only=True):
-    """``[optimize]``: what is done to ggml and libllama alone."""
+    """``[optimize]``: what is done to ggml and the decode part of libllama."""
 
     level: Literal["2", "3", "fast"] | None = None
     lto: Literal["full", "thin"] | None = None

@@ -13,6 +13,7 @@ from llamabuild.build.diagnosis import compiler_complaint, missing_part, unused_
 from llamabuild.build.execute import failure_log
 from llamabuild.build.lookup import built_variant, what_to_inspect
 from llamabuild.build.plan import reproduction
+from llamabuild.build.switches import switches
 from llamabuild.errors import BadInput, BuildFailed
 from llamabuild.store.builds import files_folder, load_build, publish
 from llamabuild.store.paths import cache_dir
@@ -354,7 +355,13 @@ def test_level_and_lto_go_to_the_libraries_alone(tools):
     argv = optimized(tools, "gcc (Debian 12.2.0-14) 12.2.0", level="2", lto="full")
     assert "-DLLAMABUILD_LIBRARY_CXX_FLAGS=-O2;-flto=auto" in argv
     assert "-DLLAMABUILD_LIBRARY_LINK_FLAGS=-flto=auto" in argv
+    assert f"-DLLAMABUILD_LIBRARY_SOURCES={switches().decode}" in argv
     assert not any(argument.startswith("-DCMAKE_CXX_FLAGS") for argument in argv)
+
+
+def test_a_build_without_wishes_is_not_split(tools):
+    argv = optimized(tools, "gcc (Debian 12.2.0-14) 12.2.0")
+    assert not any(argument.startswith("-DLLAMABUILD_LIBRARY_") for argument in argv)
 
 
 def test_clang_links_its_own_lto(tools):
