@@ -143,11 +143,14 @@ def test_the_loaders_words(tmp_path):
     assert not_preloaded("all is well") == ""
 
 
-# The real loader, on a program that allocates as much as it is told to and stays.
+# The real loader, on a program that allocates as much as it is told to and stays. It answers --help
+# at once, as llama-bench does: one that hangs there is waited for.
 
 STAND_IN = """\
 #!{python} -S
-import time
+import sys, time
+if "--help" in sys.argv:
+    sys.exit()
 memory = bytearray({bytes})
 time.sleep({seconds})
 """

@@ -106,7 +106,7 @@ def test_other_python_threads_run_meanwhile():
     thread = threading.Thread(target=count)
     thread.start()
     before = turns
-    time_kernel(WEIGHTS, min_seconds=0.3)
+    time_kernel(WEIGHTS, min_seconds=0.1)
     met = turns - before
     done.set()
     thread.join()

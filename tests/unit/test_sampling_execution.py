@@ -22,7 +22,7 @@ from llamabuild.types.run import Arm
 from llamabuild.types.variant import Runtime, Variant
 from tests.runs import PP, TG, make_run
 
-# Loads with zlib for longer than it computes with hashlib, and tidies up with zlib.
+# Loads with zlib, computes with hashlib and tidies up with zlib.
 BENCH = """#!{python}
 import hashlib, json, sys, time, zlib
 BLOCK = bytes(1 << 20)
@@ -34,11 +34,11 @@ def work(function, seconds):
 arguments = dict(zip(sys.argv[1::2], sys.argv[2::2]))
 with open(__file__ + ".calls", "a") as calls:
     calls.write(arguments["-r"] + "\\n")
-work(zlib.crc32, 0.5)
+work(zlib.crc32, {loading})
 samples = [work(hashlib.sha512, {seconds}) for _ in range(int(arguments["-r"]))]
 tests = {{"n_prompt": int(arguments["-p"]), "n_gen": int(arguments["-n"])}}
 print(json.dumps({{**tests, "samples_ns": samples}}), flush=True)
-work(zlib.crc32, 0.3)
+work(zlib.crc32, {tidying})
 {end}
 """
 
@@ -76,10 +76,14 @@ def arm_of(name="native", **fields):
 def bench():
     """Put a stand-in for llama-bench into the store; returns the file that lists its calls."""
 
-    def put(seconds=0.1, end=""):
+    def put(seconds=0.1, loading=0.0, tidying=0.0, end=""):
         program = files_folder("id-native") / "llama-bench"
         program.parent.mkdir(parents=True)
-        program.write_text(BENCH.format(python=sys.executable, seconds=seconds, end=end))
+        program.write_text(
+            BENCH.format(
+                python=sys.executable, seconds=seconds, loading=loading, tidying=tidying, end=end
+            )
+        )
         program.chmod(0o755)
         return Path(f"{program}.calls")
 
@@ -105,7 +109,7 @@ def prove(run):
 def test_loading_and_tidying_up_have_no_part_in_the_workload(monkeypatch, bench, quick):
     """They take 0.8 s of CPU time in zlib, the workload 0.3 s in hashlib."""
     monkeypatch.setattr(choose, "record_with_perf", refuse)
-    calls = bench()
+    calls = bench(loading=0.5, tidying=0.3)
     [arm] = prove(make_run(arms=(arm_of(),), workloads=(TG,)))
     [execution] = arm.executions
     assert execution.reason == ""
