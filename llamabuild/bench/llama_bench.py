@@ -50,6 +50,7 @@ def bench_argv(program: Path, task: Task, runtime: Runtime, dialect: Dialect) ->
     sizes = {kind.option: "0" for kind in facts().kinds.values()}
     sizes[facts().kinds[task.workload.kind].option] = str(task.workload.tokens)
     return [
+        *runtime.launcher,
         str(program),
         *("-m", str(task.model), "-o", dialect.format, "-r", str(task.repetitions)),
         *(() if {"-t", "--threads"} & set(runtime.bench) else ("-t", str(task.threads))),

@@ -91,3 +91,8 @@ def allocator_file(allocator: Allocator) -> str:
 
 def _train(folder: str) -> tuple[str, ...]:
     return (f"{folder}/bin/{training().program}", "-m", "MODEL.gguf", *training().arguments)
+
+
+def hand_folder(name: str) -> str:
+    """Return the folder that a person would build a variant in; settings build nothing."""
+    return f"build-{'+'.join(part for part in name.split('+') if '=' not in part)}"

@@ -18,7 +18,7 @@ from llamabuild.types.build import Plan, Step
 from llamabuild.types.variant import Flags
 
 from .bolt import rewritten_plan
-from .by_hand import bolt_by_hand, linked_by_hand, pgo_by_hand
+from .by_hand import bolt_by_hand, hand_folder, linked_by_hand, pgo_by_hand
 from .layouts import layout_of
 from .library_flags import GCC, compiler_family, joined, library_flags, named_family
 from .pgo import check_tools, instrument_flags, use_flags
@@ -266,7 +266,7 @@ def by_hand(
     """Return all commands of :func:`reproduction`, and those of training and what follows it."""
     family = family or named_family(variant)
     commands: tuple[tuple[str, ...], ...] = reproduction(variant, tree, family)
-    folder = f"build-{variant.name}"
+    folder = hand_folder(variant.name)
     if variant.optimize.pgo:
         commands = pgo_by_hand(
             folder, family, lambda more: reproduction(variant, tree, family, more)
@@ -303,11 +303,11 @@ def reproduction(
         given = variables.get("CMAKE_EXE_LINKER_FLAGS", "")
         variables["CMAKE_EXE_LINKER_FLAGS"] = " ".join(filter(None, (allocator, given)))
     configure = (
-        *("cmake", "-S", "llama.cpp", "-B", f"build-{variant.name}", "-G", "Ninja"),
+        *("cmake", "-S", "llama.cpp", "-B", hand_folder(variant.name), "-G", "Ninja"),
         *_compiler_arguments(variant),
         *(f"-D{name}={value}" for name, value in sorted(variables.items())),
     )
-    build = ("cmake", "--build", f"build-{variant.name}", "--target", *switches().targets)
+    build = ("cmake", "--build", hand_folder(variant.name), "--target", *switches().targets)
     return configure, build
 
 

@@ -166,6 +166,7 @@ def _allocator(variant: Variant) -> tuple[str, str]:
 
 def _run_command(variant: Variant) -> str:
     """How a person would run it; where a system's allocator lies is for the loader to find."""
+    from llamabuild.build.by_hand import hand_folder  # noqa: PLC0415
     from llamabuild.machine.allocators import PRELOAD, allocator_entry  # noqa: PLC0415
     from llamabuild.variants.prebuilt import is_prebuilt, prebuilt_path  # noqa: PLC0415
 
@@ -181,11 +182,10 @@ def _run_command(variant: Variant) -> str:
             words["LD_PRELOAD"] = library
         words |= allocator_entry(variant.allocator.name).environment
     words |= variant.runtime.environment
-    program = f"build-{variant.name}/bin/llama-bench"
+    program = f"{hand_folder(variant.name)}/bin/llama-bench"
+    words_of_bench = [program, "-m", "MODEL.gguf", *variant.runtime.bench]
     assignments = [f"{name}={shlex.quote(value)}" for name, value in words.items()]
-    return " ".join(
-        [*assignments, shlex.join([program, "-m", "MODEL.gguf", *variant.runtime.bench])]
-    )
+    return " ".join([*assignments, shlex.join([*variant.runtime.launcher, *words_of_bench])])
 
 
 def _catalogue(source: str | None, variants_dirs: tuple[Path, ...]) -> Catalogue:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -68,50 +68,51 @@ def folders(variants_dirs: tuple[Path, ...]) -> tuple[Path, ...] | None:
     return variants_dirs or None
 
 
-def measuring(function: F) -> F:
-    """Add the options of a measurement."""
-    for decorator in reversed(
-        [
-            names,
-            sets,
-            cross,
-            model,
-            sources,
-            click.option(
-                "--baseline", metavar="VARIANT", help="What ratios refer to  [default: avx2]"
-            ),
-            click.option("--workloads", metavar="LIST", help="Such as pp,tg or pp512,tg64."),
-            click.option(
-                "--threads",
-                type=click.IntRange(1, 4096),
-                help="[default: physical cores within quota and affinity]",
-            ),
-            click.option(
-                "--blocks",
-                type=click.IntRange(1, 10_000),
-                help="Exactly this many blocks  [default: stop at 12, 18 or 24]",
-            ),
-            click.option(
-                "--quick", is_flag=True, help="3 blocks: shows that all works, proves little."
-            ),
-            click.option(
-                "--seed",
-                type=click.IntRange(0, 2**32 - 1),
-                help="Of the blocks' order  [default: random]",
-            ),
-            click.option(
-                "--resume", metavar="RUN", help="Go on with an interrupted run ('latest' works)."
-            ),
-            variants_dir,
-            click.option(
-                "--output",
-                type=click.Path(path_type=Path, file_okay=False),
-                default=Path("llamabuild-report"),
-                show_default=True,
-                help="Where the report goes.",
-            ),
-            as_json,
-        ]
-    ):
+def decorated(function: F, decorators: Iterable[Callable[..., Any]]) -> F:
+    """Add options in the order in which the help shows them."""
+    for decorator in reversed(list(decorators)):
         function = decorator(function)
     return function
+
+
+how_long = (
+    click.option(
+        "--blocks",
+        type=click.IntRange(1, 10_000),
+        help="Exactly this many blocks  [default: stop at 12, 18 or 24]",
+    ),
+    click.option("--quick", is_flag=True, help="3 blocks: shows that all works, proves little."),
+    click.option("--resume", metavar="RUN", help="Go on with an interrupted run ('latest' works)."),
+)
+"""Of a comparison, which stops by itself."""
+how = (
+    click.option("--workloads", metavar="LIST", help="Such as pp,tg or pp512,tg64."),
+    click.option(
+        "--threads",
+        type=click.IntRange(1, 4096),
+        help="[default: physical cores within quota and affinity]",
+    ),
+    click.option(
+        "--seed",
+        type=click.IntRange(0, 2**32 - 1),
+        help="Of the blocks' order  [default: random]",
+    ),
+    variants_dir,
+    click.option(
+        "--output",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("llamabuild-report"),
+        show_default=True,
+        help="Where the report goes.",
+    ),
+    as_json,
+)
+"""How something is measured, and where the report goes."""
+
+
+def measuring(function: F) -> F:
+    """Add the options of a measurement."""
+    baseline = click.option(
+        "--baseline", metavar="VARIANT", help="What ratios refer to  [default: avx2]"
+    )
+    return decorated(function, [names, sets, cross, model, sources, baseline, *how_long, *how])

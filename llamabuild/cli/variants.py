@@ -34,25 +34,25 @@ def variants(*, dry_run: bool, output: Path, as_json: bool, **wishes: Any) -> No
     Without names, all variants that this machine can run take part. Every variant is built
     once; a second call builds nothing. The report is written to a folder.
     """
-    _refuse_with_resume(click.get_current_context())
-    request = _request(build_missing=True, **wishes)
+    refuse_with_resume(click.get_current_context())
+    request = make_request(build_missing=True, **wishes)
     if dry_run:
         from .build import print_plan  # noqa: PLC0415
 
         print_plan(request, as_json=as_json)
     else:
-        _run(request, output, as_json=as_json)
+        run_and_report(request, output, as_json=as_json)
 
 
 @click.command("bench")
 @options.measuring
 def bench(*, output: Path, as_json: bool, **wishes: Any) -> None:  # noqa: ANN401
     """Measure variants that are already built; others become rows that say so."""
-    _refuse_with_resume(click.get_current_context())
-    _run(_request(build_missing=False, **wishes), output, as_json=as_json)
+    refuse_with_resume(click.get_current_context())
+    run_and_report(make_request(build_missing=False, **wishes), output, as_json=as_json)
 
 
-def _refuse_with_resume(context: click.Context) -> None:
+def refuse_with_resume(context: click.Context) -> None:
     """What a resumed run would not heed is an error, not silence."""
     if context.params["resume"] is None:
         return
@@ -73,7 +73,8 @@ def _was_given(context: click.Context, name: str) -> bool:
     return source is ParameterSource.COMMANDLINE and context.params[name] != ()
 
 
-def _request(*, workloads: str | None, variants_dirs: tuple[Path, ...], **rest: Any) -> Request:  # noqa: ANN401
+def make_request(*, workloads: str | None, variants_dirs: tuple[Path, ...], **rest: Any) -> Request:  # noqa: ANN401
+    """Return the wishes of a command line."""
     from llamabuild.pipeline import Request  # noqa: PLC0415
 
     return Request(
@@ -84,7 +85,8 @@ def _request(*, workloads: str | None, variants_dirs: tuple[Path, ...], **rest: 
     )
 
 
-def _run(request: Request, output: Path, *, as_json: bool) -> None:
+def run_and_report(request: Request, output: Path, *, as_json: bool) -> None:
+    """Measure, print the result and write the report; exit with what a script must know."""
     from llamabuild.pipeline import run_variants  # noqa: PLC0415
     from llamabuild.report.material import load  # noqa: PLC0415
     from llamabuild.report.text import render_text  # noqa: PLC0415

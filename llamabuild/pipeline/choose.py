@@ -59,7 +59,8 @@ def choose_arms(catalogue: Catalogue, cpu: Cpu, request: Request) -> Choice:
         BadInput: A name that is not in the catalogue, or what is not a source.
         EnvironmentLacks: The baseline cannot run on this machine.
     """
-    found = wanted(catalogue, cpu, request.names, request.sets, request.cross)
+    points = [point.variant for point in request.sweep.points] if request.sweep else []
+    found = wanted(catalogue, cpu, request.names, request.sets, request.cross, points=points)
     whole = [each.name for each in found if not each.reason]
     chosen = request.baseline or _default_baseline(catalogue, cpu, whole)
     if is_prebuilt(chosen):

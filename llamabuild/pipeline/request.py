@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from llamabuild.types.run import Sweep
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -18,6 +20,8 @@ class Request:
     """Kinds of variants, or ``all``."""
     cross: Path | None = None
     """File of axes whose combinations are wanted."""
+    sweep: Sweep | None = None
+    """Points to measure besides; those whose settings do not go together become rows."""
     baseline: str | None = None
     only_baseline: bool = False
     """The baseline and its copy alone: what the machine calls a difference."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llamabuild.interrupts import Interrupts
-    from llamabuild.types.machine import Cpu
+    from llamabuild.types.machine import Cpu, Machine
     from llamabuild.types.run import Arm, DiscardedBlock, Trial
+    from llamabuild.variants import Catalogue
 
     from .observer import Observer
     from .request import Request
@@ -50,6 +51,8 @@ def run_variants(request: Request, observer: Observer) -> Run:
         LlamabuildError: Bad input, a missing tool, a baseline that cannot be built, another
             measurement on this machine, or Ctrl-C; what was finished until then is stored.
     """
+    # What is wrong with the wishes is said at once, also while another measurement runs.
+    wishes = None if request.resume else _understood(request)
     with (
         measurement_lock(),
         cache_in_use(),
@@ -58,9 +61,9 @@ def run_variants(request: Request, observer: Observer) -> Run:
     ):
         _settle_abandoned(results, keep=request.resume)
         run, maker = (
-            _resumed(request.resume, results, observer)
-            if request.resume
-            else _begun(request, results, observer)
+            _begun(wishes, results, observer)
+            if wishes
+            else _resumed(request.resume or "", results, observer)
         )
         try:
             arms = maker.make_all(
@@ -80,25 +83,41 @@ def run_variants(request: Request, observer: Observer) -> Run:
         observer.finished(run)
     if not complete:
         message = f"run {run.id} is stored up to its last trial"
-        raise Interrupted(message, f"'python -m llamabuild variants --resume {run.id}' goes on")
+        command = "sweep" if run.sweep else "variants"
+        raise Interrupted(message, f"'python -m llamabuild {command} --resume {run.id}' goes on")
     return run
 
 
-def _begun(request: Request, results: Results, observer: Observer) -> tuple[Run, Maker]:
-    """Resolve all inputs and store the new run, before anything takes long."""
+class _Understood(NamedTuple):
+    """Wishes that this machine and the catalogue can make sense of."""
+
+    request: Request
+    machine: Machine
+    catalogue: Catalogue
+    baseline: str
+    arms: tuple[Arm, ...]
+
+
+def _understood(request: Request) -> _Understood:
     machine = detect_machine()
     catalogue = load_catalogue(default_source(request), request.variants_dirs)
     choice = choose_arms(catalogue, machine.cpu, request)
-    baseline, arms = choice.baseline, choice.arms
+    arms = choice.arms
     if request.only_baseline:
-        arms = tuple(arm for arm in arms if arm.name == baseline)
+        arms = tuple(arm for arm in arms if arm.name == choice.baseline)
+    check_request(request, arms)
+    return _Understood(request, machine, catalogue, choice.baseline, arms)
+
+
+def _begun(wishes: _Understood, results: Results, observer: Observer) -> tuple[Run, Maker]:
+    """Resolve all inputs and store the new run, before anything takes long."""
+    request, machine, catalogue, baseline, arms = wishes
     threads = request.threads or machine.usable_threads
     schedule = standard_schedule(
         secrets.randbits(32) if request.seed is None else request.seed,
         request.blocks,
         quick=request.quick,
     )
-    check_request(request, arms)
     source = resolve_source(catalogue.get(baseline).source, on_progress=observer.note)
     maker = Maker(source, machine.usable_threads, observer)
     model = run_model(request.model, source, catalogue.get(baseline), maker, observer)
@@ -120,6 +139,7 @@ def _begun(request: Request, results: Results, observer: Observer) -> tuple[Run,
         schedule=schedule,
         workloads=choose_workloads(model, request.workloads),
         arms=arms,
+        sweep=request.sweep,
     )
     results.save_run(run)
     return run, maker

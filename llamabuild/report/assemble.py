@@ -17,10 +17,11 @@ from llamabuild.report.document import (
     NoiseInfo,
     RunInfo,
 )
-from llamabuild.report.findings import Field, findings
+from llamabuild.report.findings import NOISE_TOPIC, Field, findings
 from llamabuild.report.measured import measured_speeds
 from llamabuild.report.numbers import finite
 from llamabuild.report.portable import clean
+from llamabuild.report.sweep import sweep_info
 from llamabuild.roofline import roofline
 from llamabuild.types.run import DiscardedBlock
 
@@ -56,6 +57,16 @@ def build_document(
     )
     noise = tuple(_noise(item) for item in comparisons.noise)
     usable = all(item.usable for item in noise)
+    bounds = roofline(
+        kernel_run,
+        run.model,
+        run.workloads,
+        threads=(run.threads,),
+        measured=measured_speeds(run, trials, variants),
+    )
+    names = workload_names(run.workloads)
+    sweep = sweep_info(run, variants, bounds, names)
+    told = findings(Field(run.baseline, names, variants, usable))
     return Document(
         schema=SCHEMA,
         run=_run(run),
@@ -67,22 +78,20 @@ def build_document(
         look=comparisons.look,
         alpha=finite(comparisons.alpha) or 0.0,
         usable=usable,
-        answer=answer(run.baseline, run.workloads, variants, usable=usable),
-        findings=findings(Field(run.baseline, workload_names(run.workloads), variants, usable)),
+        answer=(
+            sweep.answer if sweep else answer(run.baseline, run.workloads, variants, usable=usable)
+        ),
+        # The others speak of builds, of which a sweep has one.
+        findings=tuple(item for item in told if item.topic == NOISE_TOPIC) if sweep else told,
         limits=clean(limits),
         variants=variants,
         noise=noise,
         discarded=tuple(
             DiscardedBlock(block=item.block, reason=clean(item.reason)) for item in run.discarded
         ),
-        roofline=roofline(
-            kernel_run,
-            run.model,
-            run.workloads,
-            threads=(run.threads,),
-            measured=measured_speeds(run, trials, variants),
-        ),
+        roofline=bounds,
         cost=cost_of(run),
+        sweep=sweep,
     )
 
 

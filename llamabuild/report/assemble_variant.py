@@ -101,6 +101,7 @@ def _settings(variant: Variant) -> Settings:
         link_flags=cleaned(variant.flags.link),
         environment=clean_value(variant.runtime.environment),
         bench_arguments=cleaned(variant.runtime.bench),
+        launcher=cleaned(variant.runtime.launcher),
     )
 
 

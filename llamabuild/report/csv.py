@@ -9,6 +9,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from llamabuild.report.rows import comparison_rows, cost_rows, execution_rows, trial_rows
+from llamabuild.report.sweep_rows import sweep_rows
 
 if TYPE_CHECKING:
     from llamabuild.report.material import Material
@@ -35,6 +36,11 @@ def executions_csv(material: Material) -> str:
 def costs_csv(material: Material) -> str:
     """Return one row a variant with what its build cost."""
     return rows_csv(cost_rows(material.document))
+
+
+def sweep_csv(material: Material) -> str:
+    """Return one row a point of a sweep and workload."""
+    return rows_csv(sweep_rows(material.document))
 
 
 def rows_csv(rows: list[Row]) -> str:

@@ -7,6 +7,7 @@ infinity. Numbers that could not be had are null, with the reason beside them.
 from __future__ import annotations
 
 from llamabuild.report.cost_document import Cost
+from llamabuild.report.sweep_document import SweepInfo
 from llamabuild.roofline import Roofline
 from llamabuild.types.base import Data
 from llamabuild.types.build import Profile, Stage
@@ -82,6 +83,8 @@ class Settings(Data, frozen=True):
     link_flags: tuple[str, ...]
     environment: dict[str, str]
     bench_arguments: tuple[str, ...]
+    launcher: tuple[str, ...]
+    """What starts the program, such as ``taskset -c 0``."""
 
 
 class BuildInfo(Data, frozen=True):
@@ -309,3 +312,5 @@ class Document(Data, frozen=True):
     """What the machine allows, and how near each variant comes to it."""
     cost: Cost
     """What each build added to the cost of the run."""
+    sweep: SweepInfo | None
+    """The points in their order, where one variant was run in several ways."""

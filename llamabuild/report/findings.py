@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from llamabuild.report.document import VariantResult, WorkloadResult
 
 NOT_MEASURED = "not measured"
+NOISE_TOPIC = "noise"
 """Topic of findings that give the reasons of builds without results."""
 NULL = {EQUIVALENT, NO_DIFFERENCE}
 FEW = 6
@@ -82,7 +83,7 @@ def findings(field: Field) -> tuple[Finding, ...]:
     """Return the findings in the order in which a reader needs them."""
     found: list[Finding | None] = []
     if not field.usable:
-        found.append(Finding("noise", numbers.sentence(DOUBT), ()))
+        found.append(Finding(NOISE_TOPIC, numbers.sentence(DOUBT), ()))
     many = len(field.measured) >= MANY
     if many:
         found += [_fastest(field, place) for place in range(len(field.workloads))]

@@ -10,11 +10,13 @@ from llamabuild.report.document import NOT_INSPECTED
 from llamabuild.report.findings import NOT_MEASURED
 from llamabuild.report.proof_lines import cost_state, proof_lines
 from llamabuild.report.ranking import ranked
+from llamabuild.report.sweep_rows import sweep_cells, sweep_headers
 from llamabuild.types.comparison import BASELINE
 
 if TYPE_CHECKING:
     from llamabuild.report.cost_document import Cost
     from llamabuild.report.document import Document, VariantResult, WorkloadResult
+    from llamabuild.report.sweep_document import SweepInfo
     from llamabuild.roofline import Roofline
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#&])")
@@ -49,6 +51,8 @@ def results_markdown(document: Document) -> str:
 
     The fastest build comes first.
     """
+    if document.sweep is not None:
+        return _sweep(document.answer, document.sweep)
     header = ["build", "kind", "SIMD"]
     for workload in document.run.workloads:
         header += [f"{workload.name} ({workload.unit})", f"{workload.name} vs {document.baseline}"]
@@ -58,6 +62,15 @@ def results_markdown(document: Document) -> str:
     right = ["---", "---", "---", *["---:", "---"] * len(document.run.workloads)]
     lines += [row_line([escape(cell) for cell in header]), row_line(right)]
     lines += [row_line(_cells(variant)) for variant in ranked(document.variants)]
+    return "\n".join(lines) + "\n"
+
+
+def _sweep(answer: str, info: SweepInfo) -> str:
+    header = sweep_headers(info)
+    right = [*["---"] * len(info.axes), *["---:"] * (len(header) - len(info.axes))]
+    lines = [marked(answer), "", *(f"- {marked(item)}" for item in info.sentences), ""]
+    lines += [row_line([escape(cell) for cell in header]), row_line(right)]
+    lines += [row_line([escape(cell) for cell in cells]) for cells in sweep_cells(info)]
     return "\n".join(lines) + "\n"
 
 

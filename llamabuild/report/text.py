@@ -19,12 +19,14 @@ from llamabuild.report.portable import clean
 from llamabuild.report.proof_lines import proof_lines
 from llamabuild.report.ranking import ranked
 from llamabuild.report.rows import run_row
+from llamabuild.report.sweep_rows import sweep_cells, sweep_headers
 from llamabuild.types.comparison import BASELINE, EQUIVALENT, FASTER, NO_DIFFERENCE, SLOWER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llamabuild.report.document import Document, VariantResult, WorkloadResult
+    from llamabuild.report.sweep_document import SweepInfo
     from llamabuild.types.kernels import KernelRun
     from llamabuild.types.run import Run
 
@@ -85,6 +87,8 @@ def print_text(document: Document, console: Console) -> None:
     units = numbers.listing(list(dict.fromkeys(work.unit for work in document.run.workloads)))
     console.print(Text(f"{units}, ratio [interval]: {LEGEND}", style="dim"))
     console.print()
+    for sentence in document.sweep.sentences if document.sweep else ():
+        _print_item(sentence.replace("`", ""), console)
     for finding in document.findings:
         if finding.topic != NOT_MEASURED:
             _print_item(finding.text.replace("`", ""), console)
@@ -100,7 +104,12 @@ def print_text(document: Document, console: Console) -> None:
 
 
 def results_table(document: Document) -> Table:
-    """Return one row a variant, the fastest first; a name too long for its column is broken."""
+    """Return one row a variant, the fastest first; a name too long for its column is broken.
+
+    Of a sweep one row a point, in the order of the values.
+    """
+    if document.sweep is not None:
+        return _sweep_table(document.sweep)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("build", no_wrap=True)
     table.add_column("SIMD", no_wrap=True)
@@ -109,6 +118,15 @@ def results_table(document: Document) -> Table:
         table.add_column(Text(f"vs {document.baseline}"))
     for variant in ranked(document.variants):
         table.add_row(*_cells(variant))
+    return table
+
+
+def _sweep_table(info: SweepInfo) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for place, head in enumerate(sweep_headers(info)):
+        table.add_column(Text(head), justify="left" if place < len(info.axes) else "right")
+    for cells in sweep_cells(info):
+        table.add_row(*map(Text, cells))
     return table
 
 

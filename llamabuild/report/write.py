@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from llamabuild.errors import BadInput, EnvironmentLacks, did_you_mean
-from llamabuild.report.csv import comparisons_csv, costs_csv, executions_csv, trials_csv
+from llamabuild.report.csv import comparisons_csv, costs_csv, executions_csv, sweep_csv, trials_csv
 from llamabuild.report.markdown import render_markdown
 from llamabuild.report.material import load
 from llamabuild.report.text import render_text
@@ -45,7 +45,7 @@ def write_report(run_id: str, folder: Path) -> Path:
 
     Each file appears whole or not at all. The folder then holds ``report.html``,
     ``results.json``, ``results.md``, ``comparisons.csv``, ``trials.csv``, ``build-cost.csv``,
-    ``executions.csv`` where something was sampled, and ``plots/``.
+    ``executions.csv`` where something was sampled, ``sweep.csv`` of a sweep, and ``plots/``.
 
     Raises:
         BadInput: There is no such run.
@@ -68,6 +68,8 @@ def write_material(material: Material, folder: Path) -> Path:
     }
     if any(variant.executions for variant in material.document.variants):
         texts["executions.csv"] = executions_csv(material)
+    if material.document.sweep:
+        texts["sweep.csv"] = sweep_csv(material)
     for name, text in texts.items():
         write_file(folder / name, text.encode())
     for plot in PLOTS:

@@ -117,6 +117,34 @@ class DiscardedBlock(Data, frozen=True, kw_only=True):
     reason: str
 
 
+class Axis(Data, frozen=True, kw_only=True):
+    """One thing that a sweep varies."""
+
+    setting: str
+    """Name of a setting, such as ``threads``."""
+    what: str
+    values: tuple[str, ...]
+
+
+class Point(Data, frozen=True, kw_only=True):
+    """One combination of values."""
+
+    variant: str
+    """Its name as an arm, such as ``native+threads=4``."""
+    values: tuple[str, ...]
+    """On each axis; empty is the default."""
+
+
+class Sweep(Data, frozen=True, kw_only=True):
+    """What a run varies: every combination of one value of each axis, on one variant."""
+
+    base: str
+    """The variant; alone it is the point with all defaults."""
+    axes: tuple[Axis, ...]
+    points: tuple[Point, ...]
+    """In the order of the axes' values; the first is what the others are compared with."""
+
+
 class Run(Data, frozen=True, kw_only=True):
     """Everything but the trials, which the store hands out apart."""
 
@@ -138,3 +166,5 @@ class Run(Data, frozen=True, kw_only=True):
     workloads: tuple[Workload, ...]
     arms: tuple[Arm, ...]
     discarded: tuple[DiscardedBlock, ...] = ()
+    sweep: Sweep | None = None
+    """None where the variants are what is compared."""

@@ -63,6 +63,8 @@ class Runtime(Data, frozen=True, kw_only=True):
     environment: dict[str, str] = {}
     bench: tuple[str, ...] = ()
     """Further arguments of llama-bench."""
+    launcher: tuple[str, ...] = ()
+    """What starts the program, such as ``taskset -c 0``; it takes the program's place by exec."""
 
 
 class Expectation(Data, frozen=True, kw_only=True):

@@ -13,12 +13,15 @@ from .file import read_variant_file
 from .kinds import ALL, KINDS, check_set
 from .prebuilt import is_prebuilt, prebuilt_variant
 from .resolve import Layered, kind_of
+from .settings import is_setting, with_settings
 from .versions import parse_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from llamabuild.types.variant import Variant
+
+    from .resolve import Files
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,8 @@ class Catalogue:
     def knows(self, name: str) -> bool:
         """Tell whether every part of a name is known; they may still not go together."""
         try:
-            return all(parse_name(part, self.files) for part in name.split("+"))
+            files = self._with_settings(name)
+            return all(parse_name(part, files) for part in name.split("+"))
         except BadInput:
             return False
 
@@ -61,7 +65,8 @@ class Catalogue:
 
         Args:
             name: That of a file (``native``), with a version of its compiler (``clang-19``),
-                or several joined by ``+``, the base first.
+                or several joined by ``+``, the base first; further ones may be settings
+                (``native+threads=4``).
 
         Raises:
             CannotCombine: Parts that don't go together.
@@ -70,7 +75,14 @@ class Catalogue:
         """
         if is_prebuilt(name):  # a path may hold anything, '+' as well
             return prebuilt_variant(name)
-        return compose(name, self.files, self.default_source)
+        return compose(name, self._with_settings(name), self.default_source)
+
+    def _with_settings(self, name: str) -> Files:
+        base, *further = name.split("+")
+        if is_setting(base):
+            message = f"'{base}' says how something is run, not what"
+            raise BadInput(message, f"name a build before it: 'native+{base}'")
+        return with_settings(self.files, further)
 
     def _rank(self, name: str) -> tuple[int, bool, bool, int, str]:
         variant = self.get(name)

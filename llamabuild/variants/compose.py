@@ -167,8 +167,10 @@ def _scalars(variant: Variant) -> dict[str, str]:
     own = {key: value for key, value in values.items() if key in variant.origins}
     environment = variant.runtime.environment
     bench = by_option(variant.runtime.bench)
+    launcher = variant.runtime.launcher
     return (
         own
+        | ({f"runtime.launcher {launcher[0]}": " ".join(launcher)} if launcher else {})
         | {f"runtime.environment.{key}": value for key, value in environment.items()}
         | {f"runtime.bench {key}".strip(): " ".join(words) for key, words in bench.items()}
     )
@@ -224,6 +226,7 @@ def _sum(first: Variant, second: Variant) -> Variant:
         runtime=Runtime(
             environment={**first.runtime.environment, **second.runtime.environment},
             bench=joined(first.runtime.bench, second.runtime.bench),
+            launcher=(*first.runtime.launcher, *second.runtime.launcher),
         ),
         expect=tuple(dict.fromkeys((*first.expect, *second.expect))),
         origins=_origins(first.origins, second.origins),

@@ -80,10 +80,11 @@ class RequiresTable(Table, frozen=True, kw_only=True):
 
 
 class RuntimeTable(Table, frozen=True, kw_only=True):
-    """``[runtime]``: ``environment`` is merged by name, ``bench`` replaces the parent's."""
+    """``[runtime]``: ``environment`` is merged by name; the others replace the parent's."""
 
     environment: dict[EnvironmentName, str] = {}
     bench: tuple[BenchArgument, ...] | None = None
+    launcher: tuple[Plain, ...] | None = None
 
 
 class ExpectTable(Table, frozen=True, kw_only=True):

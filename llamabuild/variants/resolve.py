@@ -110,6 +110,9 @@ def _apply(parent: Variant, layer: Layered) -> Variant:
     runtime = Runtime(
         environment={**parent.runtime.environment, **file.runtime.environment},
         bench=parent.runtime.bench if file.runtime.bench is None else file.runtime.bench,
+        launcher=(
+            parent.runtime.launcher if file.runtime.launcher is None else file.runtime.launcher
+        ),
     )
     expect = parent.expect
     if file.expect is not None:

@@ -47,6 +47,8 @@ def wanted(
     names: Sequence[str],
     sets: Sequence[str] = (),
     crossed: Path | None = None,
+    *,
+    points: Sequence[str] = (),
 ) -> tuple[Wanted, ...]:
     """Return what was asked for, each once, in the order of asking.
 
@@ -56,6 +58,7 @@ def wanted(
         names: By name; they are not looked up here.
         sets: Kinds, or ``all``.
         crossed: File of axes; combinations that don't go together are returned with the reason.
+        points: Of a sweep, by name; the same holds for them.
 
     Without any of these: the variants of instruction sets, and the user's own.
 
@@ -63,11 +66,12 @@ def wanted(
         BadInput: An unknown set, or a file of axes that is wrong.
     """
     chosen = [Wanted(name=name) for name in names]
-    nothing = not names and not sets and crossed is None
+    nothing = not names and not sets and not points and crossed is None
     for each in BY_DEFAULT if nothing else sets:
         chosen += [Wanted(name=name) for name in _of_set(catalogue, cpu, each)]
     if crossed is not None:
         chosen += cross(catalogue, crossed)
+    chosen += _tried(catalogue, points)
     first = {item.name: item for item in reversed(chosen)}
     return tuple(first[name] for name in dict.fromkeys(item.name for item in chosen))
 

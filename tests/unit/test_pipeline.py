@@ -14,7 +14,7 @@ import pytest
 from llamabuild.cli import build as commands
 from llamabuild.cli.build import _complain as build_complaint
 from llamabuild.cli.variants import _exit as exit_of_run
-from llamabuild.cli.variants import _run as run_command
+from llamabuild.cli.variants import run_and_report as run_command
 from llamabuild.errors import (
     BadInput,
     BuildFailed,

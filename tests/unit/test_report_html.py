@@ -63,7 +63,7 @@ def page(html):
 def test_an_older_run_has_all_but_the_proofs_and_tags_balance(page):
     assert page.open == []
     sections = {section.name for section in SECTIONS}
-    assert sections - set(page.ids) == {"execution", "memory", "profiles"}
+    assert sections - set(page.ids) == {"execution", "memory", "profiles", "sweep"}
     assert page.tags.count("h1") == 1
 
 

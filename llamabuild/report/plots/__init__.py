@@ -11,6 +11,7 @@ from llamabuild.report.plots.forest import draw_forest
 from llamabuild.report.plots.isa import draw_isa
 from llamabuild.report.plots.plot import Plot
 from llamabuild.report.plots.shares import draw_shares
+from llamabuild.report.plots.sweep import draw_sweep
 from llamabuild.report.plots.timeline import draw_timeline
 
 FOREST = Plot("ratios", "Speed of each build relative to the baseline, with intervals", draw_forest)
@@ -18,5 +19,6 @@ SHARES = Plot("roofline", "Speed of each build as a share of what the machine al
 TIMELINE = Plot("trials", "Every trial over time, relative to the baseline", draw_timeline)
 ISA = Plot("isa", "Newest SIMD instruction group in each kernel of each build", draw_isa)
 EXECUTION = Plot("execution", "Functions that ran, by their share of the time", draw_execution)
+SWEEP = Plot("sweep", "Speed over the values of an axis, with intervals", draw_sweep)
 COST = Plot("build-cost", "Build time by stage and size of each build", draw_cost)
-PLOTS = (FOREST, SHARES, EXECUTION, ISA, COST, TIMELINE)
+PLOTS = (SWEEP, FOREST, SHARES, EXECUTION, ISA, COST, TIMELINE)

@@ -21,9 +21,11 @@ from llamabuild.report.sections.ratios import RATIOS
 from llamabuild.report.sections.repeat import REPEAT
 from llamabuild.report.sections.results import RESULTS
 from llamabuild.report.sections.roofline import ROOFLINE
+from llamabuild.report.sections.sweep import SWEEP
 
 SECTIONS = (
     ANSWER,
+    SWEEP,
     RESULTS,
     RATIOS,
     ROOFLINE,

@@ -1,0 +1,110 @@
+"""``sweep``: one variant, run in several ways."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from llamabuild.errors import BadInput
+
+from . import options
+from .variants import make_request, refuse_with_resume, run_and_report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from llamabuild.types.run import Sweep
+
+
+def _options(function: options.F) -> options.F:
+    base = click.option(
+        "--variant", default="native", show_default=True, help="What is run; it may be composed."
+    )
+    source = click.option(
+        "--source", "sources", metavar="SPEC", multiple=True, help="llama.cpp tree."
+    )
+    wishes = [base, options.model, source, *options.how_long, *options.how]
+    return options.decorated(function, wishes)
+
+
+@click.command("sweep", epilog="'python -m llamabuild sweep --axes' lists the axes.")
+@click.argument("words", nargs=-1, metavar="[AXIS [VALUE]...]...")
+@click.option("--axes", is_flag=True, help="List the axes and their values, and stop there.")
+@_options
+def command(
+    *,
+    words: tuple[str, ...],
+    axes: bool,
+    variant: str,
+    output: Path,
+    as_json: bool,
+    **wishes: Any,  # noqa: ANN401
+) -> None:
+    """Run one variant in several ways, side by side, and show what each way brings.
+
+    A value may be a range: 1..8, 1..64*2, 0..100+25. Without values an axis takes its own.
+    Several axes are crossed: 'sweep threads 1 2 kv-cache f16 q8_0' measures four points
+    and the default. Nothing is built for a point.
+    """
+    if axes:
+        _list_axes(as_json=as_json)
+        return
+    refuse_with_resume(click.get_current_context())
+    if wishes["resume"]:
+        run_and_report(make_request(**wishes), output, as_json=as_json)
+        return
+    sweep = _sweep(variant, words)
+    request = make_request(sweep=sweep, baseline=sweep.points[0].variant, **wishes)
+    run_and_report(request, output, as_json=as_json)
+
+
+def _sweep(variant: str, words: Sequence[str]) -> Sweep:
+    """A word that names a setting begins an axis; what follows are its values."""
+    from llamabuild.variants.axes import make_axis, make_sweep  # noqa: PLC0415
+    from llamabuild.variants.settings import settings  # noqa: PLC0415
+
+    if not words:
+        message = "nothing to vary"
+        raise BadInput(message, "name an axis, such as 'sweep threads'; --axes lists them")
+    named: list[tuple[str, list[str]]] = []
+    for word in words:
+        if word in settings() or not named:
+            named.append((word, []))
+        else:
+            named[-1][1].append(word)
+    here = _machine_words()
+    return make_sweep(variant, [make_axis(name, values, here) for name, values in named])
+
+
+def _machine_words() -> dict[str, str]:
+    from llamabuild.machine.detect import detect_machine  # noqa: PLC0415
+
+    threads = detect_machine().usable_threads
+    return {"threads": str(threads), "twice": str(2 * threads)}
+
+
+def _list_axes(*, as_json: bool) -> None:
+    import msgspec  # noqa: PLC0415
+
+    from llamabuild.variants.axes import make_axis  # noqa: PLC0415
+    from llamabuild.variants.settings import settings  # noqa: PLC0415
+
+    from .tables import print_table  # noqa: PLC0415
+
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(settings())).decode())
+        return
+    here = _machine_words()
+    rows = [
+        (
+            name,
+            setting.what,
+            " ".join(make_axis(name, (), here).values)
+            if setting.sweep
+            else f"none by default; such as {setting.example}",
+        )
+        for name, setting in settings().items()
+    ]
+    print_table(("axis", "what it is", "values"), rows)

@@ -1,0 +1,190 @@
+"""``baseline``: one build, trial by trial, and the machine that it ran on."""
+
+from __future__ import annotations
+
+import io
+import math
+import statistics
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from llamabuild.report import numbers
+from llamabuild.report.material import left_out, tokens_per_second
+from llamabuild.report.portable import clean
+from llamabuild.report.sections.machine import facts
+from llamabuild.types.base import Data
+from llamabuild.types.machine import Machine
+
+if TYPE_CHECKING:
+    from llamabuild.report.material import Material
+    from llamabuild.types.run import Trial
+
+SCHEMA = "llamabuild.baseline/1"
+LEVEL = 0.95
+WIDTH = 100
+
+
+class TrialRow(Data, frozen=True, kw_only=True):
+    """One process of llama-bench."""
+
+    trial: int
+    """From 1."""
+    milliseconds: float
+    """For all tokens of the workload: median over the process's repetitions."""
+    tokens_per_second: float
+    peak_rss_bytes: int | None
+
+
+class BaselineWorkload(Data, frozen=True, kw_only=True):
+    """All trials of one workload, and what they have in common.
+
+    ``low`` and ``high`` bound the mean of such trials with 95 % confidence (Student's t); they are
+    None with fewer than two trials.
+    """
+
+    name: str
+    kind: str
+    tokens: int
+    trials: tuple[TrialRow, ...]
+    mean_milliseconds: float | None
+    mean_tokens_per_second: float | None
+    deviation_tokens_per_second: float | None
+    """Standard deviation between trials."""
+    low: float | None
+    high: float | None
+    peak_rss_bytes: int | None
+
+
+class BaselineDocument(Data, frozen=True, kw_only=True):
+    """How fast one build is here."""
+
+    schema: str
+    run: str
+    variant: str
+    model: str
+    threads: int
+    machine: Machine
+    workloads: tuple[BaselineWorkload, ...]
+
+
+def baseline_document(material: Material) -> BaselineDocument:
+    """Return the trials of a run's baseline; warm-up, discarded blocks and A′ are left out."""
+    run = material.run
+    return BaselineDocument(
+        schema=SCHEMA,
+        run=run.id,
+        variant=clean(run.baseline),
+        model=f"{clean(run.model.name)} {clean(run.model.quantization)}".strip(),
+        threads=run.threads,
+        machine=run.machine,
+        workloads=tuple(
+            _workload(material, workload.name, workload.kind, workload.tokens)
+            for workload in run.workloads
+        ),
+    )
+
+
+def _workload(material: Material, name: str, kind: str, tokens: int) -> BaselineWorkload:
+    skipped = left_out(material.run)
+    own = [
+        trial
+        for trial in material.trials
+        if (trial.arm, trial.workload) == (material.run.baseline, name)
+        if trial.block not in skipped
+    ]
+    rows = tuple(
+        row for number, trial in enumerate(own, 1) if (row := _row(number, trial)) is not None
+    )
+    speeds = [row.tokens_per_second for row in rows]
+    mean = statistics.fmean(speeds) if speeds else None
+    deviation = statistics.stdev(speeds) if len(speeds) > 1 else None
+    low, high = _span(mean, deviation, len(speeds))
+    peaks = [row.peak_rss_bytes for row in rows if row.peak_rss_bytes is not None]
+    return BaselineWorkload(
+        name=name,
+        kind=kind,
+        tokens=tokens,
+        trials=rows,
+        mean_milliseconds=statistics.fmean(r.milliseconds for r in rows) if rows else None,
+        mean_tokens_per_second=mean,
+        deviation_tokens_per_second=deviation,
+        low=low,
+        high=high,
+        peak_rss_bytes=max(peaks, default=None),
+    )
+
+
+def _row(number: int, trial: Trial) -> TrialRow | None:
+    speed = tokens_per_second(trial)
+    if speed is None:
+        return None
+    return TrialRow(
+        trial=number,
+        milliseconds=trial.tokens / speed * 1e3,
+        tokens_per_second=speed,
+        peak_rss_bytes=trial.state.peak_rss_bytes if trial.state else None,
+    )
+
+
+def _span(
+    mean: float | None, deviation: float | None, trials: int
+) -> tuple[float | None, float | None]:
+    """Return the interval of the mean by Student's t."""
+    if mean is None or deviation is None:
+        return None, None
+    from scipy.stats import t  # noqa: PLC0415 - slow to load
+
+    reach = float(t.ppf((1 + LEVEL) / 2, trials - 1)) * deviation / math.sqrt(trials)
+    return mean - reach, mean + reach
+
+
+def render_baseline(document: BaselineDocument) -> str:
+    """Return the trials and the system as plain text."""
+    console = Console(file=io.StringIO(), width=WIDTH, color_system=None)
+    threads = numbers.count(document.threads, "thread")
+    with console.capture() as captured:
+        console.print(Text(f"{document.variant}: {document.model}, {threads}"))
+        console.print(_trials_table(document))
+        for workload in document.workloads:
+            console.print(Text(_summary(workload)))
+        console.print()
+        grid = Table.grid(padding=(0, 2))
+        for name, value in facts(document.machine):
+            grid.add_row(Text(name, style="bold"), Text(value))
+        console.print(grid)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+
+
+def _trials_table(document: BaselineDocument) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("trial", justify="right")
+    for workload in document.workloads:
+        for head in (f"{workload.name} (ms)", "tokens/s", "peak memory"):
+            table.add_column(head, justify="right")
+    for place in range(max((len(w.trials) for w in document.workloads), default=0)):
+        cells = [str(place + 1)]
+        for workload in document.workloads:
+            row = workload.trials[place] if place < len(workload.trials) else None
+            cells += [
+                f"{row.milliseconds:,.1f}" if row else numbers.MISSING,
+                numbers.throughput(row.tokens_per_second if row else None),
+                numbers.size(row.peak_rss_bytes if row else None),
+            ]
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _summary(workload: BaselineWorkload) -> str:
+    if workload.mean_tokens_per_second is None:
+        return f"{workload.name}: no trial could be measured"
+    mean = numbers.throughput(workload.mean_tokens_per_second)
+    text = f"{workload.name}: {mean} tokens/s on average ({workload.mean_milliseconds:,.1f} ms)"
+    if workload.low is None or workload.high is None:
+        return f"{text}, one trial: no interval"
+    span = f"[{numbers.throughput(workload.low)}, {numbers.throughput(workload.high)}]"
+    deviation = numbers.throughput(workload.deviation_tokens_per_second)
+    return f"{text}, 95 % interval of the mean {span}, standard deviation {deviation}"

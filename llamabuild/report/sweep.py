@@ -1,0 +1,178 @@
+"""A sweep: its points in order, what each brings, and why it does not bring more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from llamabuild.report import numbers
+from llamabuild.report.portable import clean
+from llamabuild.report.sweep_document import AxisInfo, SweepInfo, SweepPoint, SweepResult
+from llamabuild.roofline.records import MEMORY_BOUND
+from llamabuild.types.comparison import FASTER, SLOWER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from llamabuild.report.document import VariantResult, WorkloadResult
+    from llamabuild.roofline import Roofline
+    from llamabuild.types.machine import Machine
+    from llamabuild.types.run import Run
+
+DEFAULT = "default"
+HALF = 0.5
+NEAR_BOUND = 0.7
+"""Share of the read bandwidth from which more threads have little left to gain."""
+THREADS = "threads"
+
+
+def sweep_info(
+    run: Run, variants: Sequence[VariantResult], roofline: Roofline, words: Mapping[str, str]
+) -> SweepInfo | None:
+    """Return the points of a run's sweep in the order of the axes' values; None if it is none.
+
+    Args:
+        run: The run.
+        variants: Its variants' results, in the order of its arms.
+        roofline: How near they come to what the machine allows.
+        words: Each workload's name in words.
+    """
+    sweep = run.sweep
+    if sweep is None:
+        return None
+    axes = tuple(
+        AxisInfo(
+            name=axis.setting,
+            what=axis.what,
+            values=axis.values,
+        )
+        for axis in sweep.axes
+    )
+    scales = [axis.setting for axis in sweep.axes] == [THREADS]
+    results = {arm.name: result for arm, result in zip(run.arms, variants, strict=True)}
+    points = []
+    for point in sweep.points:
+        variant = results[point.variant]
+        times = int(point.values[0]) / int(sweep.points[0].values[0]) if scales else None
+        points.append(
+            SweepPoint(
+                variant=variant.name,
+                values=point.values,
+                label=", ".join(value or DEFAULT for value in point.values),
+                status=variant.status,
+                reason=variant.reason,
+                workloads=tuple(_result(result, times) for result in variant.workloads),
+            )
+        )
+    info = SweepInfo(
+        base=clean(sweep.base), axes=axes, points=tuple(points), answer="", sentences=()
+    )
+    best = [_best(info, place, name) for place, name in enumerate(words.values())]
+    told: list[str] = []
+    for place, name in enumerate(words.values() if scales else ()):
+        told += _scaling(info, place, name, run.machine, roofline)
+    return msgspec.structs.replace(
+        info,
+        answer=" ".join(filter(None, best)) or "Too few points of this sweep could be measured.",
+        sentences=tuple(told),
+    )
+
+
+def _result(result: WorkloadResult, ideal: float | None) -> SweepResult:
+    efficiency = None
+    if ideal is not None:
+        ratio = 1.0 if result.ratio is None and result.median is not None else result.ratio
+        efficiency = None if ratio is None else ratio / ideal
+    return SweepResult(
+        name=result.name,
+        unit=result.unit,
+        median=result.median,
+        ratio=result.ratio,
+        low=result.low,
+        high=result.high,
+        verdict=result.verdict,
+        efficiency=efficiency,
+        peak_rss_bytes=result.peak_rss_bytes,
+    )
+
+
+def _best(info: SweepInfo, place: int, words: str) -> str:
+    """Say which value was best; ``faster`` only where it was shown."""
+    measured = [p for p in info.points if p.workloads and p.workloads[place].median is not None]
+    if len(measured) < 2:  # noqa: PLR2004 - nothing to choose from
+        return ""
+    shown = [p for p in measured if p.workloads[place].verdict == FASTER]
+    first = measured[0]
+    names = " and ".join(axis.name for axis in info.axes)
+    worse = [p.label for p in measured if p.workloads[place].verdict == SLOWER]
+    behind = f" Shown to be slower: {numbers.listing(worse)}." if worse else ""
+    if not shown:
+        return (
+            f"{words.capitalize()}: no value of {names} was shown to be faster than "
+            f"{first.label}.{behind}"
+        )
+    best = max(shown, key=lambda p: p.workloads[place].median or 0.0)
+    result = best.workloads[place]
+    ratio = numbers.ratio(result.ratio, result.low, result.high)
+    span = numbers.interval(result.ratio, result.low, result.high)
+    return (
+        f"{words.capitalize()}: {names} {best.label} is best by its median, "
+        f"{ratio} {span} of the speed "
+        f"with {first.label}.{behind}"
+    )
+
+
+def _scaling(
+    info: SweepInfo, place: int, words: str, machine: Machine, roofline: Roofline
+) -> list[str]:
+    """Say where threads stop to pay, and what is known of the reason."""
+    measured = [p for p in info.points if p.workloads and p.workloads[place].efficiency is not None]
+    if len(measured) < 2:  # noqa: PLR2004 - nothing to compare
+        return []
+    told = []
+    poor = [p for p in measured if (p.workloads[place].efficiency or 0.0) < HALF]
+    if poor:
+        efficiency = poor[0].workloads[place].efficiency
+        told.append(
+            f"{words.capitalize()}: from {poor[0].label} threads on less than half of each thread "
+            f"is used (efficiency {numbers.part(efficiency)})."
+        )
+    best = max(measured, key=lambda p: p.workloads[place].median or 0.0)
+    after = [p for p in measured if int(p.values[0]) > int(best.values[0])]
+    if after:
+        told.append(
+            f"{words.capitalize()}: more than {best.label} threads bring nothing here: "
+            f"{_why(int(after[0].values[0]), best, place, machine, roofline)}."
+        )
+    return told
+
+
+def _why(count: int, best: SweepPoint, place: int, machine: Machine, roofline: Roofline) -> str:
+    """Return the reasons that measured facts support, else that there is none."""
+    reasons = []
+    if machine.quota_cpus is not None and count > machine.quota_cpus:
+        reasons.append(
+            f"the cgroup's quota is {machine.quota_cpus:g} CPUs, and threads beyond it are held "
+            "back in turns"
+        )
+    if count > len(machine.affinity):
+        reasons.append(
+            f"only {numbers.count(len(machine.affinity), 'CPU')} may be used, so that threads "
+            "take turns while the others wait for them"
+        )
+    elif count > machine.usable_threads:
+        reasons.append("two threads of one core share its arithmetic units and caches")
+    workload = best.workloads[place].name
+    share = next(
+        (s for s in roofline.shares if (s.variant, s.workload) == (best.variant, workload)), None
+    )
+    if share is not None and share.verdict == MEMORY_BOUND:
+        reasons.append(
+            f"{best.label} threads already read {numbers.part(share.bandwidth_share)} of the "
+            "bandwidth that the probes measured"
+        )
+    return "; ".join(reasons) or (
+        "neither quota, nor affinity, nor measured bandwidth explains it ('kernels' measures the "
+        "bandwidth if that was not done)"
+    )

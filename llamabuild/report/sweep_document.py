@@ -1,0 +1,54 @@
+"""What the document of a run says about a sweep."""
+
+from __future__ import annotations
+
+from llamabuild.types.base import Data
+
+
+class AxisInfo(Data, frozen=True, kw_only=True):
+    """One setting that was varied."""
+
+    name: str
+    what: str
+    values: tuple[str, ...]
+
+
+class SweepResult(Data, frozen=True, kw_only=True):
+    """One point on one workload."""
+
+    name: str
+    unit: str
+    median: float | None
+    ratio: float | None
+    """Of the throughput to that of the first point; None for the first one itself."""
+    low: float | None
+    high: float | None
+    verdict: str
+    efficiency: float | None
+    """Of threads: speedup over the first point divided by how many times more there are."""
+    peak_rss_bytes: float | None
+
+
+class SweepPoint(Data, frozen=True, kw_only=True):
+    """One combination of values."""
+
+    variant: str
+    values: tuple[str, ...]
+    """On each axis; empty is the default."""
+    label: str
+    status: str
+    reason: str
+    workloads: tuple[SweepResult, ...]
+
+
+class SweepInfo(Data, frozen=True, kw_only=True):
+    """A whole sweep."""
+
+    base: str
+    """The variant that was run in several ways."""
+    axes: tuple[AxisInfo, ...]
+    points: tuple[SweepPoint, ...]
+    answer: str
+    """Which value is best, in a sentence a workload."""
+    sentences: tuple[str, ...]
+    """What else it says, such as where threads stop to pay and why."""

@@ -1,0 +1,76 @@
+"""A sweep as flat rows: cells for people, columns with units for files and data frames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llamabuild.report import numbers
+from llamabuild.report.palette import VERDICT_MARK
+
+if TYPE_CHECKING:
+    from llamabuild.report.document import Document
+    from llamabuild.report.rows import Row
+    from llamabuild.report.sweep_document import SweepInfo, SweepResult
+
+
+def sweep_headers(info: SweepInfo) -> list[str]:
+    """Return the heads of the table for people."""
+    heads = [axis.name for axis in info.axes]
+    for result in info.points[0].workloads if info.points else ():
+        heads += [f"{result.name} ({result.unit})", f"vs {info.points[0].label}"]
+        heads += ["efficiency"] if scales(info) else []
+    return [*heads, "peak memory"]
+
+
+def sweep_cells(info: SweepInfo) -> list[list[str]]:
+    """Return one row a point, in the order of the values; a failed one says why."""
+    rows = []
+    for place, point in enumerate(info.points):
+        cells = [value or "default" for value in point.values]
+        peaks = [r.peak_rss_bytes for r in point.workloads if r.peak_rss_bytes is not None]
+        for number, result in enumerate(point.workloads):
+            compared = _compared(result, first=place == 0)
+            if point.reason and number == 0:
+                compared = f"{point.status}: {point.reason}"
+            cells += [numbers.throughput(result.median), compared]
+            cells += [numbers.part(result.efficiency)] if scales(info) else []
+        rows.append([*cells, numbers.size(max(peaks, default=None))])
+    return rows
+
+
+def sweep_rows(document: Document) -> list[Row]:
+    """Return one row a point and workload, units in the names."""
+    info = document.sweep
+    if info is None:
+        return []
+    return [
+        {"run": document.run.id, "variant": point.variant}
+        | {axis.name: value for axis, value in zip(info.axes, point.values, strict=True)}
+        | {
+            "status": point.status,
+            "reason": point.reason,
+            "workload": result.name,
+            "median_tokens_per_second": result.median,
+            "ratio": result.ratio,
+            "ratio_low": result.low,
+            "ratio_high": result.high,
+            "verdict": result.verdict,
+            "efficiency_fraction": result.efficiency,
+            "peak_rss_bytes": result.peak_rss_bytes,
+        }
+        for point in info.points
+        for result in point.workloads
+    ]
+
+
+def scales(info: SweepInfo) -> bool:
+    """Tell whether the points have an efficiency."""
+    return any(r.efficiency is not None for point in info.points for r in point.workloads)
+
+
+def _compared(result: SweepResult, *, first: bool) -> str:
+    if result.ratio is None or first:
+        return "first" if first and result.median is not None else result.verdict
+    number = numbers.ratio(result.ratio, result.low, result.high)
+    span = numbers.interval(result.ratio, result.low, result.high)
+    return f"{VERDICT_MARK.get(result.verdict, '')} {number} {span}".strip()

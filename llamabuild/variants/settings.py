@@ -1,0 +1,103 @@
+"""``threads=4``: a part of a composed variant that is set when it is run; nothing is built."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from llamabuild.errors import BadInput, did_you_mean
+
+from .file import RequiresTable, RuntimeTable, VariantFile
+from .resolve import Layered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .resolve import Files
+
+EQUALS = "="
+
+
+class Setting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One entry of ``settings.toml``."""
+
+    what: str
+    value: str
+    example: str
+    bench: tuple[str, ...] = ()
+    launcher: tuple[str, ...] = ()
+    sweep: tuple[str, ...] = ()
+    scales: bool = False
+    tools: tuple[str, ...] = ()
+
+    def filled(self, words: tuple[str, ...], value: str) -> tuple[str, ...]:
+        """Return arguments with the value in its place."""
+        return tuple(word.replace("{}", value) for word in words)
+
+
+@cache
+def settings() -> dict[str, Setting]:
+    """Return the shipped table by name."""
+    data = Path(__file__).with_name("settings.toml").read_bytes()
+    return msgspec.toml.decode(data, type=dict[str, Setting])
+
+
+def is_setting(word: str) -> bool:
+    """Tell whether a part of a name is meant as a setting; it may still be a wrong one."""
+    return EQUALS in word
+
+
+def setting_named(name: str) -> Setting:
+    """Return a setting.
+
+    Raises:
+        BadInput: There is none of that name.
+    """
+    if name not in settings():
+        message = f"unknown setting '{name}'"
+        remedy = did_you_mean(name, settings()) or f"known: {', '.join(settings())}"
+        raise BadInput(message, remedy)
+    return settings()[name]
+
+
+def checked_value(name: str, value: str) -> str:
+    """Return a value that the setting can have.
+
+    Raises:
+        BadInput: It can't, or there is no such setting.
+    """
+    setting = setting_named(name)
+    if not re.fullmatch(setting.value, value):
+        message = f"'{name}={value}' is not a value for {setting.what}"
+        raise BadInput(message, f"write it like {name}={setting.example}")
+    return value
+
+
+def with_settings(files: Files, words: Iterable[str]) -> Files:
+    """Return the catalogue's files and one for each setting among the parts of a name.
+
+    Raises:
+        BadInput: An unknown setting, or a value that it cannot have.
+    """
+    made = {word: (_layer(word),) for word in words if is_setting(word)}
+    return {**files, **made}
+
+
+def _layer(word: str) -> Layered:
+    name, _, value = word.partition(EQUALS)
+    setting = setting_named(name)
+    value = checked_value(name, value)
+    file = VariantFile(
+        kind="runtime",
+        description=f"{word}: {setting.what}",
+        requires=RequiresTable(tools=setting.tools),
+        runtime=RuntimeTable(
+            bench=setting.filled(setting.bench, value) or None,
+            launcher=setting.filled(setting.launcher, value) or None,
+        ),
+    )
+    return Layered(label=f"the setting '{word}'", file=file)

@@ -1,0 +1,89 @@
+"""Sweeps and the baseline on the real model."""
+
+import csv
+import json
+
+import jsonschema
+import pytest
+
+from llamabuild.report.schema import shipped
+
+
+@pytest.fixture(scope="module")
+def sweep(built, tmp_path_factory):
+    from tests.real.conftest import run_llamabuild  # noqa: PLC0415
+
+    folder = tmp_path_factory.mktemp("sweep")
+    asked = ("threads", "1", "2", "--quick", "--json", "--seed", "7")
+    result = run_llamabuild("sweep", *asked, cwd=folder)
+    assert result.returncode in {0, 3}, result.stderr
+    return json.loads(result.stdout), folder
+
+
+def test_points_of_a_thread_sweep_run_with_their_threads(sweep, llamabuild):
+    document, folder = sweep
+    jsonschema.validate(document, shipped())
+    points = document["sweep"]["points"]
+    assert [point["values"] for point in points] == [["1"], ["2"]]
+    assert all(point["status"] == "ready" for point in points)
+    assert points[0]["workloads"][0]["efficiency"] == 1.0
+    assert 0.2 < points[1]["workloads"][0]["efficiency"] < 1.5
+    [page] = folder.rglob("report.html")
+    trials = list(csv.DictReader((page.parent / "trials.csv").open()))
+    threads = {row["variant"]: row["bench_n_threads"] for row in trials}
+    assert threads["native+threads=1"] == "1"
+    assert threads["native+threads=2"] == "2"
+    assert (page.parent / "plots" / "sweep.svg").is_file()
+    assert len(list(csv.DictReader((page.parent / "sweep.csv").open()))) == 4
+
+
+def test_every_point_of_a_sweep_is_the_same_build(sweep):
+    document, _ = sweep
+    assert len({variant["build"]["id"] for variant in document["variants"]}) == 1
+
+
+def test_values_that_llama_bench_refuses_are_rows_with_their_reason(built, llamabuild, tmp_path):
+    result = llamabuild("sweep", "numa", "numactl", "--quick", "--json", cwd=tmp_path)
+    document = json.loads(result.stdout)
+    assert document["sweep"]["points"][0]["status"] == "ready"
+    assert result.returncode in {0, 1, 3}, result.stderr
+
+
+def test_pinned_to_one_cpu_two_threads_are_no_faster(built, llamabuild, tmp_path):
+    asked = ("sweep", "cpus", "0", "--quick", "--json", "--workloads", "pp")
+    document = json.loads(llamabuild(*asked, cwd=tmp_path).stdout)
+    pinned = next(p for p in document["sweep"]["points"] if p["values"] == ["0"])
+    assert pinned["workloads"][0]["ratio"] < 0.9
+    variant = next(v for v in document["variants"] if v["name"] == "native+cpus=0")
+    assert variant["settings"]["launcher"] == ["taskset", "-c", "0"]
+
+
+def test_the_baseline_trial_by_trial(built, llamabuild, tmp_path):
+    result = llamabuild("baseline", "--trials", "3", "--json", cwd=tmp_path)
+    assert result.returncode in {0, 3}, result.stderr
+    document = json.loads(result.stdout)
+    assert document["variant"] == "native"
+    for workload in document["workloads"]:
+        assert len(workload["trials"]) == 3
+        assert workload["low"] < workload["mean_tokens_per_second"] < workload["high"]
+        for trial in workload["trials"]:
+            speed = workload["tokens"] / trial["milliseconds"] * 1e3
+            assert speed == pytest.approx(trial["tokens_per_second"])
+            assert trial["peak_rss_bytes"] > 50e6
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (["thread"], "unknown setting 'thread': did you mean 'threads'"),
+        (["threads", "0"], "not a value for threads"),
+        ([], "nothing to vary"),
+        (["cpus"], "no values that suit every machine"),
+        (["threads", "8..1"], "not a range"),
+    ],
+)
+def test_bad_words_get_one_line(llamabuild, tmp_path, asked, says):
+    result = llamabuild("sweep", *asked, cwd=tmp_path)
+    assert result.returncode == 2
+    assert says in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1

@@ -1,0 +1,72 @@
+"""What a sweep says: points in order, efficiency, the best value, and why not more."""
+
+import csv
+import io
+
+import msgspec
+import pytest
+
+from llamabuild.report.csv import sweep_csv
+from llamabuild.report.html import render_html
+from llamabuild.report.markdown import render_markdown
+from llamabuild.report.text import render_text
+from llamabuild.types.run import Axis
+from tests.runs import MACHINE
+from tests.sweep_fixture import SPEED, material, threads_of
+
+
+@pytest.fixture(scope="module")
+def scaling():
+    axis = Axis(setting="threads", what="", values=("1", "2", "4", "8"))
+    return material(axis, lambda name: SPEED[threads_of(name)])
+
+
+def test_points_come_in_the_order_of_the_values(scaling):
+    info = scaling.document.sweep
+    assert [point.label for point in info.points] == ["1", "2", "4", "8"]
+    found = [point.workloads[0].efficiency for point in info.points]
+    assert found == pytest.approx([1, 0.9, 0.275, 0.05], rel=0.02)
+
+
+def test_the_best_count_is_named_with_its_interval(scaling):
+    assert "Prompt processing: threads 2 is best by its median, 1.8" in scaling.document.answer
+    assert "of the speed with 1. Shown to be slower: 8." in scaling.document.answer
+
+
+def test_where_threads_stop_to_pay_and_why(scaling):
+    said = " ".join(scaling.document.sweep.sentences)
+    assert "from 4 threads on less than half of each thread is used (efficiency 27" in said
+    assert "more than 2 threads bring nothing here: only 2 CPUs may be used" in said
+
+
+def test_a_quota_is_the_first_reason():
+    machine = msgspec.structs.replace(MACHINE, quota_cpus=1.5)
+    axis = Axis(setting="threads", what="", values=("1", "2", "4"))
+    said = material(axis, lambda name: SPEED[threads_of(name)], machine).document.sweep.sentences
+    assert any("the cgroup's quota is 1.5 CPUs" in sentence for sentence in said)
+
+
+def test_a_setting_without_effect_gets_no_winner():
+    found = material(Axis(setting="poll", what="", values=("0", "100")), lambda _: 1.0)
+    assert "no value of poll was shown to be faster than default" in found.document.answer
+    assert all(point.workloads[0].efficiency is None for point in found.document.sweep.points)
+
+
+def test_a_point_that_could_not_run_is_a_row_with_its_reason():
+    axis = Axis(setting="load-mode", what="", values=("none", "dio"))
+    found = material(axis, lambda _: 1.0, missing=("native+load-mode=dio",))
+    assert "unsupported: no such thing here" in render_text(found.document, 160)
+    rows = list(csv.DictReader(io.StringIO(sweep_csv(found))))
+    assert [row["status"] for row in rows if row["load-mode"] == "dio"] == ["unsupported"] * 2
+
+
+def test_all_formats_show_it(scaling):
+    text, markdown = render_text(scaling.document), render_markdown(scaling.document)
+    assert "efficiency" in text
+    assert "| 8 |" in markdown
+    page = render_html(scaling)
+    assert "What each setting brings" in page
+    assert "half of it" in page
+    rows = list(csv.DictReader(io.StringIO(sweep_csv(scaling))))
+    assert len(rows) == 8
+    assert float(rows[2]["efficiency_fraction"]) == pytest.approx(0.9, abs=0.02)

@@ -1,0 +1,142 @@
+"""``native+threads=4``: settings as parts of a name, and axes made of them."""
+
+from pathlib import Path
+
+import pytest
+
+from llamabuild.bench.dialect import Dialect
+from llamabuild.bench.llama_bench import Task, bench_argv
+from llamabuild.errors import BadInput
+from llamabuild.types.run import Axis
+from llamabuild.variants import CannotCombine, load_catalogue
+from llamabuild.variants.axes import MOST_POINTS, make_axis, make_sweep
+from llamabuild.variants.bench_options import by_option
+from llamabuild.variants.settings import checked_value, settings
+from tests.runs import TG
+
+HERE = {"threads": "6", "twice": "12"}
+
+
+@pytest.fixture(scope="module")
+def catalogue():
+    return load_catalogue("pypi:llama-cpp-python==0.3.36", [])
+
+
+def test_a_setting_changes_how_it_is_run_and_nothing_of_the_build(catalogue):
+    variant = catalogue.get("native+threads=4+kv-cache=q8_0")
+    assert variant.runtime.bench == ("-t", "4", "-ctk", "q8_0", "-ctv", "q8_0")
+    native = catalogue.get("native")
+    for key in ("cmake", "flags", "optimize", "toolchain", "source", "expect"):
+        assert getattr(variant, key) == getattr(native, key)
+    assert variant.parts == ("native", "threads=4", "kv-cache=q8_0")
+    assert catalogue.knows("native+threads=4")
+
+
+def test_a_launcher_comes_before_the_program(catalogue):
+    runtime = catalogue.get("native+cpus=0,2-3+poll=0").runtime
+    assert runtime.launcher == ("taskset", "-c", "0,2-3")
+    task = Task(model=Path("m.gguf"), workload=TG, repetitions=1, threads=2)
+    argv = bench_argv(Path("llama-bench"), task, runtime, Dialect(format="jsonl", choices={}))
+    assert argv[:4] == ["taskset", "-c", "0,2-3", "llama-bench"]
+    assert argv[argv.index("--poll") + 1] == "0"
+
+
+def test_what_a_launcher_needs_is_required(catalogue):
+    assert catalogue.get("native+node=0").requires.tools == ("numactl",)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("native+threads=0", "'threads=0' is not a value for threads that compute.*threads=4"),
+        ("native+threads=", "is not a value"),
+        ("native+thread=4", "unknown setting 'thread': did you mean 'threads'"),
+        ("threads=4+native", "says how something is run.*native\\+threads=4"),
+        ("native+load-mode=mmap;rm", "is not a value"),
+    ],
+)
+def test_wrong_settings_get_a_reason_and_a_remedy(catalogue, name, says):
+    with pytest.raises(BadInput, match=says):
+        catalogue.get(name)
+    assert not catalogue.knows(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("native+threads=2+threads=4", "runtime.bench -t is '2' in 'threads=2' and '4'"),
+        ("no-mmap+load-mode=mmap", "-lm is 'none' in 'no-mmap' and 'mmap'"),
+        ("native+cpus=0+cpus=1", "runtime.launcher taskset"),
+    ],
+)
+def test_settings_that_contradict_each_other_do_not_go_together(catalogue, name, says):
+    with pytest.raises(CannotCombine, match=says):
+        catalogue.get(name)
+
+
+@pytest.mark.parametrize("name", settings())
+def test_every_setting_has_an_example_and_an_effect(name):
+    setting = settings()[name]
+    checked_value(name, setting.example)
+    assert setting.bench or setting.launcher
+    assert not set(by_option(setting.bench)) & {"-m", "-p", "-n", "-o", "-r", "-pg"}
+    assert "+" not in setting.example
+    for word in setting.sweep and make_axis(name, (), HERE).values:
+        checked_value(name, word)
+
+
+@pytest.mark.parametrize(
+    ("words", "values"),
+    [
+        (["1..4"], ("1", "2", "3", "4")),
+        (["1..8*2"], ("1", "2", "4", "8")),
+        (["1..7*2", "7"], ("1", "2", "4", "7")),
+        (["2", "1..3"], ("2", "1", "3")),
+        (["1..9+4"], ("1", "5", "9")),
+        ([], ("1", "2", "4", "6", "12")),
+    ],
+)
+def test_values_and_ranges(words, values):
+    assert make_axis("threads", words, HERE).values == values
+
+
+@pytest.mark.parametrize("word", ["4..1", "1..8*1", "0..8*2", "1..8+0", "1..9999"])
+def test_what_is_not_a_range(word):
+    with pytest.raises(BadInput, match="range|more than"):
+        make_axis("threads", [word], HERE)
+
+
+def test_an_axis_without_values_that_suit_all_machines_asks_for_some():
+    with pytest.raises(BadInput, match="sweep cpus 0-3"):
+        make_axis("cpus", [], HERE)
+
+
+def axis(setting, *values):
+    return Axis(setting=setting, what="", values=values)
+
+
+def test_points_of_one_axis_begin_with_the_default():
+    points = make_sweep("native", [axis("poll", "0", "100")]).points
+    assert [p.variant for p in points] == ["native", "native+poll=0", "native+poll=100"]
+    assert [p.values for p in points] == [("",), ("0",), ("100",)]
+
+
+def test_threads_begin_with_the_fewest():
+    points = make_sweep("native", [axis("threads", "1", "2")]).points
+    assert [p.variant for p in points] == ["native+threads=1", "native+threads=2"]
+
+
+def test_axes_are_crossed():
+    axes = [axis("threads", "1", "2"), axis("poll", "0", "100")]
+    points = make_sweep("pgo+mimalloc", axes).points
+    assert len(points) == 5
+    assert points[-1].variant == "pgo+mimalloc+threads=2+poll=100"
+    assert points[-1].values == ("2", "100")
+
+
+def test_too_many_points_and_an_axis_twice_are_refused():
+    many = axis("threads", *map(str, range(1, 60)))
+    with pytest.raises(BadInput, match=str(MOST_POINTS)):
+        make_sweep("native", [many, axis("poll", *map(str, range(9)))])
+    with pytest.raises(BadInput, match="twice"):
+        make_sweep("native", [many, many])
