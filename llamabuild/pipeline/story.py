@@ -27,6 +27,7 @@ from .allocation import prove_allocations, runtime_with_allocator
 from .check import BENCH, check_all
 from .choose import choose_arms
 from .execution import prove_executions
+from .fitting import without_the_too_large
 from .inputs import check_request, default_source, run_model, run_tools
 from .make import Maker
 from .prebuilt import import_all, is_prebuilt_arm
@@ -122,6 +123,7 @@ def _begun(wishes: _Understood, results: Results, observer: Observer) -> tuple[R
     maker = Maker(source, machine.usable_threads, observer)
     model = run_model(request.model, source, catalogue.get(baseline), maker, observer)
     maker.model = model
+    workloads = choose_workloads(model, request.workloads)
     started = datetime.now(UTC)
     run = Run(
         id=f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
@@ -137,8 +139,8 @@ def _begun(wishes: _Understood, results: Results, observer: Observer) -> tuple[R
         baseline=baseline,
         threads=threads,
         schedule=schedule,
-        workloads=choose_workloads(model, request.workloads),
-        arms=arms,
+        workloads=workloads,
+        arms=without_the_too_large(arms, model, workloads, machine.memory_bytes),
         sweep=request.sweep,
     )
     results.save_run(run)

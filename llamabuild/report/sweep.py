@@ -11,6 +11,7 @@ from llamabuild.report.portable import clean
 from llamabuild.report.sweep_document import AxisInfo, SweepInfo, SweepPoint, SweepResult
 from llamabuild.roofline.records import MEMORY_BOUND
 from llamabuild.types.comparison import FASTER, SLOWER
+from llamabuild.types.kv_cache import kv_cache_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
     from llamabuild.report.document import VariantResult, WorkloadResult
     from llamabuild.roofline import Roofline
     from llamabuild.types.machine import Machine
-    from llamabuild.types.run import Run
+    from llamabuild.types.run import Point, Run
 
 DEFAULT = "default"
 HALF = 0.5
 NEAR_BOUND = 0.7
 """Share of the read bandwidth from which more threads have little left to gain."""
-THREADS = "threads"
+THREADS, DEPTH, KV_CACHE = "threads", "depth", "kv-cache"
 
 
 def sweep_info(
@@ -62,6 +63,7 @@ def sweep_info(
                 label=", ".join(value or DEFAULT for value in point.values),
                 status=variant.status,
                 reason=variant.reason,
+                kv_cache_bytes=_cache(run, point),
                 workloads=tuple(_result(result, times) for result in variant.workloads),
             )
         )
@@ -77,6 +79,17 @@ def sweep_info(
         answer=" ".join(filter(None, best)) or "Too few points of this sweep could be measured.",
         sentences=tuple(told),
     )
+
+
+def _cache(run: Run, point: Point) -> int | None:
+    """Bytes of the KV cache at a point of an axis that changes it."""
+    assert run.sweep is not None
+    names = [axis.setting for axis in run.sweep.axes]
+    values = dict(zip(names, point.values, strict=True))
+    if not values.keys() & {DEPTH, KV_CACHE}:
+        return None
+    positions = int(values.get(DEPTH) or 0) + max(work.tokens for work in run.workloads)
+    return kv_cache_bytes(run.model, positions, values.get(KV_CACHE) or "f16")
 
 
 def _result(result: WorkloadResult, ideal: float | None) -> SweepResult:

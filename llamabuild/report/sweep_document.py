@@ -38,6 +38,8 @@ class SweepPoint(Data, frozen=True, kw_only=True):
     label: str
     status: str
     reason: str
+    kv_cache_bytes: int | None
+    """Computed from the model's header; None where no axis changes it or it is not known."""
     workloads: tuple[SweepResult, ...]
 
 

@@ -19,6 +19,7 @@ def sweep_headers(info: SweepInfo) -> list[str]:
     for result in info.points[0].workloads if info.points else ():
         heads += [f"{result.name} ({result.unit})", f"vs {info.points[0].label}"]
         heads += ["efficiency"] if scales(info) else []
+    heads += ["KV cache"] if caches(info) else []
     return [*heads, "peak memory"]
 
 
@@ -34,6 +35,7 @@ def sweep_cells(info: SweepInfo) -> list[list[str]]:
                 compared = f"{point.status}: {point.reason}"
             cells += [numbers.throughput(result.median), compared]
             cells += [numbers.part(result.efficiency)] if scales(info) else []
+        cells += [numbers.size(point.kv_cache_bytes)] if caches(info) else []
         rows.append([*cells, numbers.size(max(peaks, default=None))])
     return rows
 
@@ -47,6 +49,7 @@ def sweep_rows(document: Document) -> list[Row]:
         {"run": document.run.id, "variant": point.variant}
         | {axis.name: value for axis, value in zip(info.axes, point.values, strict=True)}
         | {
+            "kv_cache_bytes": point.kv_cache_bytes,
             "status": point.status,
             "reason": point.reason,
             "workload": result.name,
@@ -66,6 +69,11 @@ def sweep_rows(document: Document) -> list[Row]:
 def scales(info: SweepInfo) -> bool:
     """Tell whether the points have an efficiency."""
     return any(r.efficiency is not None for point in info.points for r in point.workloads)
+
+
+def caches(info: SweepInfo) -> bool:
+    """Tell whether the points differ in their KV cache and its size is known."""
+    return any(point.kv_cache_bytes is not None for point in info.points)
 
 
 def _compared(result: SweepResult, *, first: bool) -> str:

@@ -6,12 +6,15 @@ import io
 import msgspec
 import pytest
 
+from llamabuild.pipeline.fitting import without_the_too_large
 from llamabuild.report.csv import sweep_csv
 from llamabuild.report.html import render_html
 from llamabuild.report.markdown import render_markdown
 from llamabuild.report.text import render_text
-from llamabuild.types.run import Axis
-from tests.runs import MACHINE
+from llamabuild.types.inputs import Traffic
+from llamabuild.types.run import Arm, Axis
+from llamabuild.variants import load_catalogue
+from tests.runs import MACHINE, TG, make_model
 from tests.sweep_fixture import SPEED, material, threads_of
 
 
@@ -70,3 +73,44 @@ def test_all_formats_show_it(scaling):
     rows = list(csv.DictReader(io.StringIO(sweep_csv(scaling))))
     assert len(rows) == 8
     assert float(rows[2]["efficiency_fraction"]) == pytest.approx(0.9, abs=0.02)
+
+
+def test_the_kv_cache_is_computed_where_an_axis_changes_it():
+    traffic = Traffic(
+        bytes_per_token={},
+        operations_per_token={},
+        last_token_operations={},
+        kv_bytes_per_position=23_040,  # 30 layers of 3 heads of 64, keys and values, 2 bytes
+        attention_operations_per_position=0,
+    )
+    axis = Axis(setting="depth", what="", values=("4096",))
+    found = material(axis, lambda _: 1.0, traffic=traffic)
+    assert [point.kv_cache_bytes for point in found.document.sweep.points] == [
+        256 * 23_040,
+        4352 * 23_040,
+    ]
+    assert "100 MB" in render_text(found.document, 160)
+    axis = Axis(setting="kv-cache", what="", values=("q8_0",))
+    points = material(axis, lambda _: 1.0, traffic=traffic).document.sweep.points
+    assert points[1].kv_cache_bytes / points[0].kv_cache_bytes == pytest.approx(8.5 / 16)
+
+
+def test_what_cannot_fit_is_said_before_it_is_tried():
+    arm = Arm(
+        name="native+depth=4096",
+        status="pending",
+        reason="",
+        variant=load_catalogue("pypi:x==1", []).get("native+depth=4096"),
+    )
+    traffic = Traffic(
+        bytes_per_token={},
+        operations_per_token={},
+        last_token_operations={},
+        kv_bytes_per_position=1 << 20,
+        attention_operations_per_position=0,
+    )
+    model = msgspec.structs.replace(make_model(), traffic=traffic)
+    assert without_the_too_large([arm], model, [TG], 8 << 30) == (arm,)
+    [refused] = without_the_too_large([arm], model, [TG], 4 << 30)
+    assert refused.status == "unsupported"
+    assert refused.reason == "model and KV cache need 4.7 GB, this machine has 4.3"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from llamabuild.report.plots import SWEEP as SWEEP_PLOT
 from llamabuild.report.sections.section import Section, picture
+from llamabuild.report.sweep_rows import caches, scales
 
 if TYPE_CHECKING:
     from llamabuild.report.material import Material
@@ -15,8 +16,12 @@ def _context(material: Material) -> dict[str, Any] | None:
     info = material.document.sweep
     if info is None:
         return None
-    scaling = any(r.efficiency is not None for point in info.points for r in point.workloads)
-    return {"sweep": info, "picture": picture(SWEEP_PLOT, material), "scaling": scaling}
+    return {
+        "sweep": info,
+        "picture": picture(SWEEP_PLOT, material),
+        "scaling": scales(info),
+        "caches": caches(info),
+    }
 
 
 SWEEP = Section("sweep", "What each setting brings", _context)
