@@ -122,6 +122,9 @@ def _exit(run: Run, document: Document, asked: tuple[str, ...]) -> None:
         raise click.exceptions.Exit(GateFailed.exit_code)
     if wrong := [arm for arm in run.arms if arm.status == "bad variant"]:
         raise BadInput("; ".join(arm.reason for arm in wrong))
+    if document.discarded and not document.blocks:
+        message = f"all {len(document.discarded)} blocks were disturbed by other programs"
+        raise Inconclusive(message, "end them and run it again")
     noisy = [item.workload for item in document.noise if not item.usable]
     if noisy:
         message = f"the copy of the baseline differs from the baseline on {', '.join(noisy)}"

@@ -57,6 +57,7 @@ def build_document(
     )
     noise = tuple(_noise(item) for item in comparisons.noise)
     usable = all(item.usable for item in noise)
+    counted = comparisons.blocks > 0 or not run.discarded
     bounds = roofline(
         kernel_run,
         run.model,
@@ -66,7 +67,7 @@ def build_document(
     )
     names = workload_names(run.workloads)
     sweep = sweep_info(run, variants, bounds, names)
-    told = findings(Field(run.baseline, names, variants, usable))
+    told = findings(Field(run.baseline, names, variants, usable, counted))
     return Document(
         schema=SCHEMA,
         run=_run(run),

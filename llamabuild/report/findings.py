@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from llamabuild.report.document import VariantResult, WorkloadResult
 
 NOT_MEASURED = "not measured"
-NOISE_TOPIC = "noise"
 """Topic of findings that give the reasons of builds without results."""
+NOISE_TOPIC = "noise"
+NOTHING_COUNTED = (
+    "every block was disturbed by other programs and does not count; end them and run it again."
+)
 NULL = {EQUIVALENT, NO_DIFFERENCE}
 FEW = 6
 """So many names fit into a sentence."""
@@ -44,6 +47,8 @@ class Field:
     """All of the run."""
     usable: bool = True
     """The copy of the baseline came out equal to it."""
+    counted: bool = True
+    """At least one block was not discarded."""
 
     @property
     def measured(self) -> list[VariantResult]:
@@ -82,7 +87,9 @@ class Field:
 def findings(field: Field) -> tuple[Finding, ...]:
     """Return the findings in the order in which a reader needs them."""
     found: list[Finding | None] = []
-    if not field.usable:
+    if not field.counted:
+        found.append(Finding(NOISE_TOPIC, numbers.sentence(NOTHING_COUNTED), ()))
+    elif not field.usable:
         found.append(Finding(NOISE_TOPIC, numbers.sentence(DOUBT), ()))
     many = len(field.measured) >= MANY
     if many:

@@ -6,13 +6,15 @@ import io
 import msgspec
 import pytest
 
+from llamabuild.compare import compare_run
 from llamabuild.pipeline.fitting import without_the_too_large
 from llamabuild.report.csv import sweep_csv
 from llamabuild.report.html import render_html
 from llamabuild.report.markdown import render_markdown
+from llamabuild.report.material import prepare
 from llamabuild.report.text import render_text
 from llamabuild.types.inputs import Traffic
-from llamabuild.types.run import Arm, Axis
+from llamabuild.types.run import Arm, Axis, DiscardedBlock
 from llamabuild.variants import load_catalogue
 from tests.runs import MACHINE, TG, make_model
 from tests.sweep_fixture import SPEED, material, threads_of
@@ -114,3 +116,15 @@ def test_what_cannot_fit_is_said_before_it_is_tried():
     [refused] = without_the_too_large([arm], model, [TG], 4 << 30)
     assert refused.status == "unsupported"
     assert refused.reason == "model and KV cache need 4.7 GB, this machine has 4.3"
+
+
+def test_a_run_without_a_block_that_counts_says_why():
+    axis = Axis(setting="poll", what="", values=("0",))
+    found = material(axis, lambda _: 1.0)
+    gone = tuple(DiscardedBlock(block=n, reason="other processes used 52%") for n in range(1, 14))
+    run = msgspec.structs.replace(found.run, discarded=gone)
+    empty = prepare(run, found.trials, compare_run(run, found.trials))
+    assert empty.document.blocks == 0
+    [finding] = empty.document.findings
+    assert "every block was disturbed" in finding.text.lower()
+    assert "Nothing counted" in render_html(empty)

@@ -44,6 +44,9 @@ def _measured(document: Document) -> Check:
 def _noise(document: Document) -> Check | None:
     if not document.noise:
         return WARN, "Noise not measured", "no copy of the baseline ran along"
+    if not document.blocks and document.discarded:
+        blocks = numbers.count(len(document.discarded), "block")
+        return BAD, "Nothing counted", f"{blocks} discarded: other programs used the machine"
     floor = max(item.floor for item in document.noise)
     if document.usable:
         detail = (
