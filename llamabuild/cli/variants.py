@@ -102,15 +102,14 @@ def run_and_report(request: Request, output: Path, *, as_json: bool) -> None:
     click.echo(render(material.document), nl=False)
     click.echo(f"report: {page}", err=True)
     click.echo(f"again:  python -m llamabuild report {run.id}", err=True)
-    # A resumed run was asked for what its stored command names; its options' values are no arms.
-    _exit(run, material.document, run.command if request.resume else request.names)
+    _exit(run, material.document)
 
 
-def _exit(run: Run, document: Document, asked: tuple[str, ...]) -> None:
+def _exit(run: Run, document: Document) -> None:
     """The exit code of a finished run: what a script must know, worst first."""
     if any(arm.status == "build failed" for arm in run.arms):
         raise click.exceptions.Exit(BuildFailed.exit_code)
-    if absent := [a.name for a in run.arms if _asked_for(a, asked) and a.status in ABSENT]:
+    if absent := [a.name for a in run.arms if _asked_for(a, run.asked) and a.status in ABSENT]:
         message = f"{', '.join(absent)}: not measured"
         raise EnvironmentLacks(message, "the table says what each lacks here")
     broken = any(not e.passed for arm in run.arms for e in arm.expectations)

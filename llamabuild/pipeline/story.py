@@ -142,6 +142,7 @@ def _begun(wishes: _Understood, results: Results, observer: Observer) -> tuple[R
         workloads=workloads,
         arms=without_the_too_large(arms, model, workloads, machine.memory_bytes),
         sweep=request.sweep,
+        asked=request.names,
     )
     results.save_run(run)
     return run, maker

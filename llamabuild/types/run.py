@@ -168,3 +168,5 @@ class Run(Data, frozen=True, kw_only=True):
     discarded: tuple[DiscardedBlock, ...] = ()
     sweep: Sweep | None = None
     """None where the variants are what is compared."""
+    asked: tuple[str, ...] = ()
+    """Variants that the user named one by one: one that cannot run here is a failure."""

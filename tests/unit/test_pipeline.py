@@ -270,7 +270,7 @@ def test_the_worst_failure_sets_the_exit_code(statuses, error):
 def test_the_exit_code_of_a_finished_run(statuses, code):
     run = make_run(arms=made_arms(**statuses))
     try:
-        exit_of_run(run, SimpleNamespace(noise=(), discarded=(), blocks=3), ())
+        exit_of_run(run, SimpleNamespace(noise=(), discarded=(), blocks=3))
     except click.exceptions.Exit as ended:
         found = ended.exit_code
     except LlamabuildError as error:
@@ -285,10 +285,10 @@ def test_an_arm_that_only_cannot_take_an_option_is_no_failure(maker, catalogue):
     first, second = maker.make_all(arms, Interrupts(), build_missing=True)
     lacks = msgspec.structs.replace(second, status="unsupported", reason="has no --mmap")
     quiet = SimpleNamespace(noise=(), discarded=(), blocks=3)
-    exit_of_run(make_run(arms=(first, lacks)), quiet, ())
-    command = ("python", "-m", "llamabuild", "variants", "native")  # as a resumed run has it
+    run = make_run(arms=(first, lacks))
+    exit_of_run(run, quiet)
     with pytest.raises(EnvironmentLacks, match="native: not measured"):
-        exit_of_run(make_run(arms=(first, lacks)), quiet, command)
+        exit_of_run(msgspec.structs.replace(run, asked=("native",)), quiet)
 
 
 def untrained(variant, *arguments, **options):
