@@ -47,6 +47,11 @@ def test_every_variant_is_built_inspected_checked_and_measured(document):
     assert document["limits"]
 
 
+def test_the_run_knows_what_was_asked_for_by_name(document):
+    with Results.open() as results:
+        assert results.run(document["run"]["id"]).asked == tuple(NAMES)
+
+
 def test_simd_is_what_the_names_say(document):
     found = {v["name"]: v["inspection"] for v in document["variants"]}
     assert found["generic"]["highest"] == "sse2"

@@ -14,7 +14,6 @@ import pytest
 from llamabuild.cli import build as commands
 from llamabuild.cli.build import _complain as build_complaint
 from llamabuild.cli.variants import _exit as exit_of_run
-from llamabuild.cli.variants import run_and_report as run_command
 from llamabuild.errors import (
     BadInput,
     BuildFailed,
@@ -495,19 +494,3 @@ def test_an_argument_that_nobody_knows_is_named_each_time(compared):
         assert equivalence.verdict == "same"
         assert "--odd 1" in equivalence.reason
     assert len(calls) == 2
-
-
-def test_a_resumed_run_owes_what_its_own_command_asked_for(monkeypatch, tmp_path):
-    document = SimpleNamespace(document=None)
-    asked = []
-    monkeypatch.setattr("llamabuild.report.material.load", lambda _: document)
-    monkeypatch.setattr("llamabuild.report.write.write_material", lambda *_: tmp_path)
-    monkeypatch.setattr("llamabuild.report.text.render_text", lambda _: "")
-    monkeypatch.setattr(
-        "llamabuild.cli.variants._exit", lambda _run, _doc, names: asked.append(names)
-    )
-    run = msgspec.structs.replace(make_run(), command=("python", "variants", "native"))
-    monkeypatch.setattr("llamabuild.pipeline.run_variants", lambda *_: run)
-    run_command(Request(resume=run.id), tmp_path, as_json=False)
-    run_command(Request(names=("avx2",)), tmp_path, as_json=False)
-    assert asked == [run.command, ("avx2",)]
