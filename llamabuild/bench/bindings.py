@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,18 +39,42 @@ def allocating_libraries(folder: Path, program: Path) -> tuple[str, ...]:
     in its place wrote into the same file and does not count.
     """
     found: dict[str, None] = {}
+    own = defined_symbols(program)
     for path in sorted(folder.glob("bindings.*")):
         with path.open(encoding="utf-8", errors="replace") as lines:
-            for asker, library in _bindings(lines):
+            for asker, library, symbol in _bindings(lines):
+                if library == str(program) and symbol not in own:
+                    continue
                 if asker == str(program) or PurePath(asker).name.startswith(OWN_LIBRARIES):
                     found[PurePath(library).name] = None
     return tuple(found)
 
 
-def _bindings(lines: Iterable[str]) -> Iterable[tuple[str, str]]:
+def defined_symbols(program: Path) -> frozenset[str]:
+    """Return which of the allocator's functions a program has itself; all if that can't be told.
+
+    An executable for a fixed address lends its own entry for a function whose address it takes
+    (a symbol with a value, but of no section): the loader names it, the library behind it answers.
+    """
+    try:
+        with program.open("rb") as file:
+            table = ELFFile(file).get_section_by_name(".dynsym")
+            if not isinstance(table, SymbolTableSection):
+                return frozenset(SYMBOLS)
+            return frozenset(
+                symbol.name
+                for name in SYMBOLS
+                for symbol in table.get_symbol_by_name(name) or ()
+                if symbol.entry.st_shndx != "SHN_UNDEF"
+            )
+    except (OSError, ELFError):
+        return frozenset(SYMBOLS)
+
+
+def _bindings(lines: Iterable[str]) -> Iterable[tuple[str, str, str]]:
     for line in lines:
         if (match := BINDING.search(line)) and match[3] in SYMBOLS:
-            yield match[1], match[2]
+            yield match[1], match[2], match[3]
 
 
 def not_preloaded(stderr: str) -> str:

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from llamabuild.bench.allocation import Promise, prove_allocation
-from llamabuild.bench.bindings import allocating_libraries, has_loader, not_preloaded
+from llamabuild.bench.bindings import (
+    allocating_libraries,
+    defined_symbols,
+    has_loader,
+    not_preloaded,
+)
 from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks
 from llamabuild.machine import allocators
 from llamabuild.machine.allocators import (
@@ -141,6 +146,24 @@ def test_the_loaders_words(tmp_path):
     )
     assert not_preloaded(f"a\n{complaint}\nb").startswith("liby.so cannot be preloaded")
     assert not_preloaded("all is well") == ""
+
+
+def test_a_program_at_a_fixed_address_lends_its_entry_and_is_not_the_allocator(tmp_path):
+    """Debian's Python is one; what the loader names is then the program itself."""
+    program = Path("/usr/bin/python3").resolve()
+    if not program.is_file():
+        pytest.skip("no system Python here")
+    assert defined_symbols(program) == frozenset()
+    (tmp_path / "bindings.7").write_text(
+        f"     7:\tbinding file {program} [0] to {program} [0]: normal symbol `malloc' [GLIBC_2]\n"
+        f"     7:\tbinding file {program} [0] to /lib/libc.so.6 [0]: normal symbol `malloc'\n"
+    )
+    assert allocating_libraries(tmp_path, program) == ("libc.so.6",)
+
+
+def test_what_a_program_defines_itself_is_its_own(tmp_path):
+    assert defined_symbols(allocator_library("hugealloc")) == {"malloc", "posix_memalign"}
+    assert defined_symbols(tmp_path / "none") == {"malloc", "posix_memalign"}
 
 
 # The real loader, on a program that allocates as much as it is told to and stays. It answers --help
