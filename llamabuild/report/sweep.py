@@ -105,6 +105,7 @@ def _result(result: WorkloadResult, ideal: float | None) -> SweepResult:
         low=result.low,
         high=result.high,
         verdict=result.verdict,
+        detectable=result.detectable,
         efficiency=efficiency,
         peak_rss_bytes=result.peak_rss_bytes,
     )

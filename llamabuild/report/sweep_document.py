@@ -24,6 +24,8 @@ class SweepResult(Data, frozen=True, kw_only=True):
     low: float | None
     high: float | None
     verdict: str
+    detectable: float | None
+    """Smallest difference (fraction) that this run had an 80 % chance to show."""
     efficiency: float | None
     """Of threads: speedup over the first point divided by how many times more there are."""
     peak_rss_bytes: float | None

@@ -1,6 +1,7 @@
 """What a sweep says: points in order, efficiency, the best value, and why not more."""
 
 import csv
+import dataclasses
 import io
 
 import msgspec
@@ -54,6 +55,14 @@ def test_a_quota_is_the_first_reason():
 def test_a_setting_without_effect_gets_no_winner():
     found = material(Axis(setting="poll", what="", values=("0", "100")), lambda _: 1.0)
     assert "no value of poll was shown to be faster than default" in found.document.answer
+    first, other = found.document.sweep.points[:2]
+    blank = msgspec.structs.replace(
+        other.workloads[0], verdict="no difference shown", detectable=0.125
+    )
+    unclear = msgspec.structs.replace(other, workloads=(blank, blank))
+    info = msgspec.structs.replace(found.document.sweep, points=(first, unclear))
+    document = msgspec.structs.replace(found.document, sweep=info)
+    assert "could have shown 12.5" in render_html(dataclasses.replace(found, document=document))
     assert all(point.workloads[0].efficiency is None for point in found.document.sweep.points)
 
 
