@@ -1,6 +1,7 @@
 """Sweeps and the baseline on the real model."""
 
 import csv
+import io
 import json
 
 import jsonschema
@@ -20,6 +21,10 @@ def sweep(built, tmp_path_factory):
     return json.loads(result.stdout), folder
 
 
+def table(path):
+    return list(csv.DictReader(io.StringIO(path.read_text())))
+
+
 def test_points_of_a_thread_sweep_run_with_their_threads(sweep, llamabuild):
     document, folder = sweep
     jsonschema.validate(document, shipped())
@@ -29,12 +34,12 @@ def test_points_of_a_thread_sweep_run_with_their_threads(sweep, llamabuild):
     assert points[0]["workloads"][0]["efficiency"] == 1.0
     assert 0.2 < points[1]["workloads"][0]["efficiency"] < 1.5
     [page] = folder.rglob("report.html")
-    trials = list(csv.DictReader((page.parent / "trials.csv").open()))
+    trials = table(page.parent / "trials.csv")
     threads = {row["variant"]: row["bench_n_threads"] for row in trials}
     assert threads["native+threads=1"] == "1"
     assert threads["native+threads=2"] == "2"
     assert (page.parent / "plots" / "sweep.svg").is_file()
-    assert len(list(csv.DictReader((page.parent / "sweep.csv").open()))) == 4
+    assert len(table(page.parent / "sweep.csv")) == 4
 
 
 def test_every_point_of_a_sweep_is_the_same_build(sweep):
