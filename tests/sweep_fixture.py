@@ -9,13 +9,13 @@ from llamabuild.report.material import prepare
 from llamabuild.types.run import Arm
 from llamabuild.variants import load_catalogue
 from llamabuild.variants.axes import make_sweep
-from tests.runs import MACHINE, make_model, make_run, make_trial
+from tests.runs import MACHINE, make_run, make_trial
 
 BLOCKS = 14
 SPEED = {1: 1.0, 2: 1.8, 4: 1.1, 8: 0.4}
 
 
-def material(axis, speed, machine=MACHINE, missing=(), traffic=None):
+def material(axis, speed, machine=MACHINE, missing=()):
     """A run of points with known speeds, 1 % of noise."""
     catalogue = load_catalogue("pypi:x==1", [])
     sweep = make_sweep("native", [axis])
@@ -31,7 +31,6 @@ def material(axis, speed, machine=MACHINE, missing=(), traffic=None):
         baseline=first,
         sweep=sweep,
         machine=machine,
-        model=msgspec.structs.replace(make_model(), traffic=traffic),
     )
     dice = random.Random(1)
     trials = []

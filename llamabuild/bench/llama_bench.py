@@ -47,10 +47,14 @@ def bench_argv(program: Path, task: Task, runtime: Runtime, dialect: Dialect) ->
     llama-bench takes an option that is given twice as a list of two tests. The variant's
     arguments are put into the program's words; what it has none for is passed on as it is.
     """
+    return [*runtime.launcher, *program_argv(program, task, runtime, dialect)]
+
+
+def program_argv(program: Path, task: Task, runtime: Runtime, dialect: Dialect) -> list[str]:
+    """Return the same without what starts the program."""
     sizes = {kind.option: "0" for kind in facts().kinds.values()}
     sizes[facts().kinds[task.workload.kind].option] = str(task.workload.tokens)
     return [
-        *runtime.launcher,
         str(program),
         *("-m", str(task.model), "-o", dialect.format, "-r", str(task.repetitions)),
         *(() if {"-t", "--threads"} & set(runtime.bench) else ("-t", str(task.threads))),

@@ -27,6 +27,8 @@ FIRST_TIMEOUT_SECONDS = 900.0
 MIN_TIMEOUT_SECONDS = 60.0
 TIMEOUT_FACTOR = 100.0
 """A build without SIMD is about 40 times slower; beyond 100 times the baseline it hangs."""
+DEPTH = "-d"
+"""llama-bench's option for tokens that are in the context before."""
 SPARE_BLOCKS = 0.5
 """Discarded blocks are made up for, up to this share of the planned ones."""
 
@@ -136,7 +138,7 @@ class _Loop:
                 arm=arm,
                 block=block,
                 position=position,
-                timeout_seconds=self.timeout(workload),
+                timeout_seconds=self.timeout(source, workload),
             )
             self.results.add_trial(self.run.id, trial)
             self.trials.append(trial)
@@ -179,8 +181,11 @@ class _Loop:
         last = own[-FAILURES_UNTIL_DROPPED:]
         return len(last) == FAILURES_UNTIL_DROPPED and "ok" not in last
 
-    def timeout(self, workload: str) -> float:
-        """Seconds after which a trial hangs, judged by how long the baseline takes."""
+    def timeout(self, arm: str, workload: str) -> float:
+        """Seconds after which a trial hangs, judged by how long the baseline takes.
+
+        An arm that fills its context before the clock starts may take far longer.
+        """
         walls = [
             trial.state.wall_seconds
             for trial in self.trials
@@ -189,6 +194,6 @@ class _Loop:
             and trial.workload == workload
             and trial.arm in {self.run.baseline, NOISE_ARM}
         ]
-        if not walls:
+        if not walls or DEPTH in self.arms.runtimes[arm].bench:
             return FIRST_TIMEOUT_SECONDS
         return max(MIN_TIMEOUT_SECONDS, TIMEOUT_FACTOR * max(walls))

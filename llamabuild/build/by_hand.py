@@ -95,4 +95,6 @@ def _train(folder: str) -> tuple[str, ...]:
 
 def hand_folder(name: str) -> str:
     """Return the folder that a person would build a variant in; settings build nothing."""
-    return f"build-{'+'.join(part for part in name.split('+') if '=' not in part)}"
+    name, at, source = name.partition("@")
+    parts = [part for part in name.split("+") if "=" not in part]
+    return f"build-{'+'.join(parts)}{at}{source}"

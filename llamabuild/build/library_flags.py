@@ -51,7 +51,8 @@ def library_flags(variant: Variant, family: str) -> Flags:
         # GNU ld needs a plugin of the very same LLVM to link clang's bitcode; lld is part of it.
         link_flags += ["-fuse-ld=lld"] if family == CLANG else []
     if variant.optimize.bolt:
-        # BOLT moves code, for which it needs the relocations, and functions in one piece.
+        # BOLT moves code, for which it needs the relocations, and hot functions in one piece; the
+        # cold parts that gcc splits off elsewhere it takes as they are (llvm-bolt 19).
         link_flags += ["-Wl,--emit-relocs"]
         compile_flags += ["-fno-reorder-blocks-and-partition"] if family == GCC else []
     flags = tuple(compile_flags)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
-from .variants import make_request
+from .variants import exit_of, make_request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,13 +18,21 @@ def _options(function: options.F) -> options.F:
         "--trials", type=click.IntRange(1, 1000), default=5, show_default=True, help="Of each."
     )
     variant = click.argument("variant", default="native")
-    wishes = [variant, trials, options.model, options.sources, *options.how]
+    wishes = [variant, trials, options.model, options.source, *options.how]
     return options.decorated(function, wishes)
 
 
 @click.command("baseline")
 @_options
-def command(*, variant: str, trials: int, output: Path, as_json: bool, **wishes: Any) -> None:  # noqa: ANN401
+def command(
+    *,
+    variant: str,
+    trials: int,
+    source: str | None,
+    output: Path,
+    as_json: bool,
+    **wishes: Any,  # noqa: ANN401
+) -> None:
     """Measure one VARIANT trial by trial, by default upstream's own build, and show the machine.
 
     Each trial is a process of its own: prompt time, generation time, tokens per second and peak
@@ -38,6 +46,7 @@ def command(*, variant: str, trials: int, output: Path, as_json: bool, **wishes:
 
     from .live import observer  # noqa: PLC0415
 
+    wishes["sources"] = (source,) if source else ()
     request = make_request(names=(variant,), baseline=variant, blocks=trials, **wishes)
     with observer() as watching:
         run = run_variants(request, watching)
@@ -47,3 +56,4 @@ def command(*, variant: str, trials: int, output: Path, as_json: bool, **wishes:
     render = render_json if as_json else render_baseline
     click.echo(render(document), nl=False)
     click.echo(f"report: {page}", err=True)
+    exit_of(run, material.document)

@@ -22,14 +22,15 @@ def _options(function: options.F) -> options.F:
     base = click.option(
         "--variant", default="native", show_default=True, help="What is run; it may be composed."
     )
-    source = click.option(
-        "--source", "sources", metavar="SPEC", multiple=True, help="llama.cpp tree."
-    )
-    wishes = [base, options.model, source, *options.how_long, *options.how]
+    wishes = [base, options.model, options.source, *options.how_long, *options.how]
     return options.decorated(function, wishes)
 
 
-@click.command("sweep", epilog="'python -m llamabuild sweep --axes' lists the axes.")
+@click.command(
+    "sweep",
+    epilog="'python -m llamabuild sweep --axes' lists the axes.",
+    context_settings={"ignore_unknown_options": True},  # -1 is a value
+)
 @click.argument("words", nargs=-1, metavar="[AXIS [VALUE]...]...")
 @click.option("--axes", is_flag=True, help="List the axes and their values, and stop there.")
 @_options
@@ -38,6 +39,7 @@ def command(
     words: tuple[str, ...],
     axes: bool,
     variant: str,
+    source: str | None,
     output: Path,
     as_json: bool,
     **wishes: Any,  # noqa: ANN401
@@ -52,6 +54,7 @@ def command(
         _list_axes(as_json=as_json)
         return
     refuse_with_resume(click.get_current_context())
+    wishes["sources"] = (source,) if source else ()
     if wishes["resume"]:
         run_and_report(make_request(**wishes), output, as_json=as_json)
         return
@@ -63,13 +66,20 @@ def command(
 def _sweep(variant: str, words: Sequence[str]) -> Sweep:
     """A word that names a setting begins an axis; what follows are its values."""
     from llamabuild.variants.axes import make_axis, make_sweep  # noqa: PLC0415
+    from llamabuild.variants.prebuilt import is_prebuilt  # noqa: PLC0415
     from llamabuild.variants.settings import settings  # noqa: PLC0415
 
+    if is_prebuilt(variant):
+        message = f"'{variant}' is built already, and settings are for variants that are built here"
+        raise BadInput(message, "name one, such as --variant native")
     if not words:
         message = "nothing to vary"
         raise BadInput(message, "name an axis, such as 'sweep threads'; --axes lists them")
     named: list[tuple[str, list[str]]] = []
     for word in words:
+        if word.startswith("-") and not word[1:].isdecimal():
+            message = f"No such option: {word}"
+            raise click.UsageError(message)
         if word in settings() or not named:
             named.append((word, []))
         else:
@@ -93,17 +103,20 @@ def _list_axes(*, as_json: bool) -> None:
 
     from .tables import print_table  # noqa: PLC0415
 
-    if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(settings())).decode())
-        return
     here = _machine_words()
+    values = {n: make_axis(n, (), here).values if s.sweep else () for n, s in settings().items()}
+    if as_json:
+        axes = {
+            name: {"what": setting.what, "values": values[name], "example": setting.example}
+            for name, setting in settings().items()
+        }
+        click.echo(msgspec.json.format(msgspec.json.encode(axes)).decode())
+        return
     rows = [
         (
             name,
             setting.what,
-            " ".join(make_axis(name, (), here).values)
-            if setting.sweep
-            else f"none by default; such as {setting.example}",
+            " ".join(values[name]) or f"none by default; such as {setting.example}",
         )
         for name, setting in settings().items()
     ]

@@ -57,7 +57,7 @@ def refuse_with_resume(context: click.Context) -> None:
     if context.params["resume"] is None:
         return
     ignored = [
-        "VARIANT" if isinstance(parameter, click.Argument) else parameter.opts[0]
+        _word(parameter) if isinstance(parameter, click.Argument) else parameter.opts[0]
         for parameter in context.command.params
         if parameter.name and parameter.name not in WITH_RESUME
         if _was_given(context, parameter.name)
@@ -66,6 +66,11 @@ def refuse_with_resume(context: click.Context) -> None:
         message = f"{', '.join(ignored)} cannot be used with --resume"
         msg = f"{message}: the run goes on as it was begun"
         raise click.UsageError(msg)
+
+
+def _word(argument: click.Argument) -> str:
+    """What the help calls it, without the brackets."""
+    return (argument.metavar or argument.name or "").strip("[].").partition(" ")[0].rstrip("].")
 
 
 def _was_given(context: click.Context, name: str) -> bool:
@@ -102,14 +107,15 @@ def run_and_report(request: Request, output: Path, *, as_json: bool) -> None:
     click.echo(render(material.document), nl=False)
     click.echo(f"report: {page}", err=True)
     click.echo(f"again:  python -m llamabuild report {run.id}", err=True)
-    _exit(run, material.document)
+    exit_of(run, material.document)
 
 
-def _exit(run: Run, document: Document) -> None:
-    """The exit code of a finished run: what a script must know, worst first."""
+def exit_of(run: Run, document: Document) -> None:
+    """Raise what is the exit code of a finished run: what a script must know, worst first."""
     if any(arm.status == "build failed" for arm in run.arms):
         raise click.exceptions.Exit(BuildFailed.exit_code)
-    if absent := [a.name for a in run.arms if _asked_for(a, run.asked) and a.status in ABSENT]:
+    asked = run.asked or run.command  # runs of before that was stored
+    if absent := [a.name for a in run.arms if _asked_for(a, asked) and a.status in ABSENT]:
         message = f"{', '.join(absent)}: not measured"
         raise EnvironmentLacks(message, "the table says what each lacks here")
     broken = any(not e.passed for arm in run.arms for e in arm.expectations)

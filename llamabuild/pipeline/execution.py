@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from llamabuild.bench.dialect import dialect_of
-from llamabuild.bench.llama_bench import BadOutput, Task, bench_argv, read_output
+from llamabuild.bench.llama_bench import BadOutput, Task, program_argv, read_output
 from llamabuild.bench.noise import disturbed
 from llamabuild.machine.state import StateMeter
 from llamabuild.sampling import CannotSample, located, record, settings
@@ -148,7 +148,8 @@ def _sampled(program: Path, task: Task, runtime: Runtime) -> _Sampled:
     dialect = dialect_of(program, runtime)
     meter = StateMeter()
     recording = record(
-        bench_argv(program, task, runtime, dialect),
+        program_argv(program, task, runtime, dialect),
+        launcher=runtime.launcher,
         environment=runtime.environment,
         threads=task.threads,
         timeout_seconds=settings().timeout_seconds,

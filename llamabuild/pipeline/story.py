@@ -27,7 +27,7 @@ from .allocation import prove_allocations, runtime_with_allocator
 from .check import BENCH, check_all
 from .choose import choose_arms
 from .execution import prove_executions
-from .fitting import without_the_too_large
+from .fitting import with_cache_sizes, without_the_too_large
 from .inputs import check_request, default_source, run_model, run_tools
 from .make import Maker
 from .prebuilt import import_all, is_prebuilt_arm
@@ -68,7 +68,10 @@ def run_variants(request: Request, observer: Observer) -> Run:
         )
         try:
             arms = maker.make_all(
-                _pending_again(run.arms, run.machine.cpu, begun=bool(results.trials(run.id))),
+                without_the_too_large(
+                    run,
+                    _pending_again(run.arms, run.machine.cpu, begun=bool(results.trials(run.id))),
+                ),
                 interrupts,
                 build_missing=request.build_missing,
             )
@@ -140,8 +143,8 @@ def _begun(wishes: _Understood, results: Results, observer: Observer) -> tuple[R
         threads=threads,
         schedule=schedule,
         workloads=workloads,
-        arms=without_the_too_large(arms, model, workloads, machine.memory_bytes),
-        sweep=request.sweep,
+        arms=arms,
+        sweep=with_cache_sizes(request.sweep, arms, model, workloads),
         asked=request.names,
     )
     results.save_run(run)

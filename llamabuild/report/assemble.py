@@ -17,7 +17,7 @@ from llamabuild.report.document import (
     NoiseInfo,
     RunInfo,
 )
-from llamabuild.report.findings import NOISE_TOPIC, Field, findings
+from llamabuild.report.findings import DOUBT, NOISE_TOPIC, Field, findings
 from llamabuild.report.measured import measured_speeds
 from llamabuild.report.numbers import finite
 from llamabuild.report.portable import clean
@@ -80,7 +80,9 @@ def build_document(
         alpha=finite(comparisons.alpha) or 0.0,
         usable=usable,
         answer=(
-            sweep.answer if sweep else answer(run.baseline, run.workloads, variants, usable=usable)
+            sweep.answer + ("" if usable else f" But {DOUBT}")
+            if sweep
+            else answer(run.baseline, run.workloads, variants, usable=usable)
         ),
         # The others speak of builds, of which a sweep has one.
         findings=tuple(item for item in told if item.topic == NOISE_TOPIC) if sweep else told,

@@ -20,8 +20,10 @@ from llamabuild.types.base import Data
 from llamabuild.types.machine import Machine
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from llamabuild.report.material import Material
-    from llamabuild.types.run import Trial
+    from llamabuild.types.run import Trial, Workload
 
 SCHEMA = "llamabuild.baseline/1"
 LEVEL = 0.95
@@ -29,13 +31,15 @@ WIDTH = 100
 
 
 class TrialRow(Data, frozen=True, kw_only=True):
-    """One process of llama-bench."""
+    """One process of llama-bench; without figures where it failed."""
 
     trial: int
-    """From 1."""
-    milliseconds: float
+    """From 1; the same number on all workloads is the same block."""
+    status: str
+    """``ok``, or as llama-bench failed."""
+    milliseconds: float | None
     """For all tokens of the workload: median over the process's repetitions."""
-    tokens_per_second: float
+    tokens_per_second: float | None
     peak_rss_bytes: int | None
 
 
@@ -67,6 +71,8 @@ class BaselineDocument(Data, frozen=True, kw_only=True):
     variant: str
     model: str
     threads: int
+    discarded: int
+    """Blocks that do not count, because other programs disturbed them."""
     machine: Machine
     workloads: tuple[BaselineWorkload, ...]
 
@@ -74,42 +80,41 @@ class BaselineDocument(Data, frozen=True, kw_only=True):
 def baseline_document(material: Material) -> BaselineDocument:
     """Return the trials of a run's baseline; warm-up, discarded blocks and A′ are left out."""
     run = material.run
+    skipped = left_out(run)
+    own = [t for t in material.trials if t.arm == run.baseline and t.block not in skipped]
+    blocks = {block: n for n, block in enumerate(sorted({t.block for t in own}), 1)}
+    printed = [n for t in own if isinstance(n := t.output.get("n_threads"), int)]
     return BaselineDocument(
         schema=SCHEMA,
         run=run.id,
         variant=clean(run.baseline),
         model=f"{clean(run.model.name)} {clean(run.model.quantization)}".strip(),
-        threads=run.threads,
+        threads=printed[0] if printed else run.threads,  # a variant may have a count of its own
+        discarded=len(run.discarded),
         machine=run.machine,
         workloads=tuple(
-            _workload(material, workload.name, workload.kind, workload.tokens)
+            _workload(workload, [t for t in own if t.workload == workload.name], blocks)
             for workload in run.workloads
         ),
     )
 
 
-def _workload(material: Material, name: str, kind: str, tokens: int) -> BaselineWorkload:
-    skipped = left_out(material.run)
-    own = [
-        trial
-        for trial in material.trials
-        if (trial.arm, trial.workload) == (material.run.baseline, name)
-        if trial.block not in skipped
-    ]
-    rows = tuple(
-        row for number, trial in enumerate(own, 1) if (row := _row(number, trial)) is not None
-    )
-    speeds = [row.tokens_per_second for row in rows]
+def _workload(
+    workload: Workload, trials: Sequence[Trial], blocks: Mapping[int, int]
+) -> BaselineWorkload:
+    rows = tuple(_row(blocks[trial.block], trial) for trial in trials)
+    times = [row.milliseconds for row in rows if row.milliseconds is not None]
+    speeds = [row.tokens_per_second for row in rows if row.tokens_per_second is not None]
     mean = statistics.fmean(speeds) if speeds else None
     deviation = statistics.stdev(speeds) if len(speeds) > 1 else None
     low, high = _span(mean, deviation, len(speeds))
     peaks = [row.peak_rss_bytes for row in rows if row.peak_rss_bytes is not None]
     return BaselineWorkload(
-        name=name,
-        kind=kind,
-        tokens=tokens,
+        name=workload.name,
+        kind=workload.kind,
+        tokens=workload.tokens,
         trials=rows,
-        mean_milliseconds=statistics.fmean(r.milliseconds for r in rows) if rows else None,
+        mean_milliseconds=statistics.fmean(times) if times else None,
         mean_tokens_per_second=mean,
         deviation_tokens_per_second=deviation,
         low=low,
@@ -118,13 +123,12 @@ def _workload(material: Material, name: str, kind: str, tokens: int) -> Baseline
     )
 
 
-def _row(number: int, trial: Trial) -> TrialRow | None:
+def _row(number: int, trial: Trial) -> TrialRow:
     speed = tokens_per_second(trial)
-    if speed is None:
-        return None
     return TrialRow(
         trial=number,
-        milliseconds=trial.tokens / speed * 1e3,
+        status=trial.status,
+        milliseconds=None if speed is None else trial.tokens / speed * 1e3,
         tokens_per_second=speed,
         peak_rss_bytes=trial.state.peak_rss_bytes if trial.state else None,
     )
@@ -151,6 +155,9 @@ def render_baseline(document: BaselineDocument) -> str:
         console.print(_trials_table(document))
         for workload in document.workloads:
             console.print(Text(_summary(workload)))
+        if document.discarded:
+            blocks = numbers.count(document.discarded, "block")
+            console.print(Text(f"{blocks} left out: other programs used the machine meanwhile"))
         console.print()
         grid = Table.grid(padding=(0, 2))
         for name, value in facts(document.machine):
@@ -165,17 +172,20 @@ def _trials_table(document: BaselineDocument) -> Table:
     for workload in document.workloads:
         for head in (f"{workload.name} (ms)", "tokens/s", "peak memory"):
             table.add_column(head, justify="right")
-    for place in range(max((len(w.trials) for w in document.workloads), default=0)):
-        cells = [str(place + 1)]
+    for number in range(1, max((len(w.trials) for w in document.workloads), default=0) + 1):
+        cells = [str(number)]
         for workload in document.workloads:
-            row = workload.trials[place] if place < len(workload.trials) else None
-            cells += [
-                f"{row.milliseconds:,.1f}" if row else numbers.MISSING,
-                numbers.throughput(row.tokens_per_second if row else None),
-                numbers.size(row.peak_rss_bytes if row else None),
-            ]
+            row = next((row for row in workload.trials if row.trial == number), None)
+            cells += _cells(row)
         table.add_row(*map(Text, cells))
     return table
+
+
+def _cells(row: TrialRow | None) -> list[str]:
+    if row is None or row.milliseconds is None:
+        return [row.status if row else numbers.MISSING, numbers.MISSING, numbers.MISSING]
+    speed = numbers.throughput(row.tokens_per_second)
+    return [f"{row.milliseconds:,.1f}", speed, numbers.size(row.peak_rss_bytes)]
 
 
 def _summary(workload: BaselineWorkload) -> str:

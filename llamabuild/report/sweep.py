@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,7 +12,6 @@ from llamabuild.report.portable import clean
 from llamabuild.report.sweep_document import AxisInfo, SweepInfo, SweepPoint, SweepResult
 from llamabuild.roofline.records import MEMORY_BOUND
 from llamabuild.types.comparison import FASTER, SLOWER
-from llamabuild.types.kv_cache import kv_cache_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,13 +19,11 @@ if TYPE_CHECKING:
     from llamabuild.report.document import VariantResult, WorkloadResult
     from llamabuild.roofline import Roofline
     from llamabuild.types.machine import Machine
-    from llamabuild.types.run import Point, Run
+    from llamabuild.types.run import Run
 
 DEFAULT = "default"
 HALF = 0.5
-NEAR_BOUND = 0.7
-"""Share of the read bandwidth from which more threads have little left to gain."""
-THREADS, DEPTH, KV_CACHE = "threads", "depth", "kv-cache"
+THREADS = "threads"
 
 
 def sweep_info(
@@ -60,10 +58,10 @@ def sweep_info(
             SweepPoint(
                 variant=variant.name,
                 values=point.values,
-                label=", ".join(value or DEFAULT for value in point.values),
+                label=_label(point.values),
                 status=variant.status,
                 reason=variant.reason,
-                kv_cache_bytes=_cache(run, point),
+                kv_cache_bytes=point.kv_cache_bytes,
                 workloads=tuple(_result(result, times) for result in variant.workloads),
             )
         )
@@ -81,15 +79,8 @@ def sweep_info(
     )
 
 
-def _cache(run: Run, point: Point) -> int | None:
-    """Bytes of the KV cache at a point of an axis that changes it."""
-    assert run.sweep is not None
-    names = [axis.setting for axis in run.sweep.axes]
-    values = dict(zip(names, point.values, strict=True))
-    if not values.keys() & {DEPTH, KV_CACHE}:
-        return None
-    positions = int(values.get(DEPTH) or 0) + max(work.tokens for work in run.workloads)
-    return kv_cache_bytes(run.model, positions, values.get(KV_CACHE) or "f16")
+def _label(values: tuple[str, ...]) -> str:
+    return ", ".join(value or DEFAULT for value in values) if any(values) else DEFAULT
 
 
 def _result(result: WorkloadResult, ideal: float | None) -> SweepResult:
@@ -131,9 +122,8 @@ def _best(info: SweepInfo, place: int, words: str) -> str:
     ratio = numbers.ratio(result.ratio, result.low, result.high)
     span = numbers.interval(result.ratio, result.low, result.high)
     return (
-        f"{words.capitalize()}: {names} {best.label} is best by its median, "
-        f"{ratio} {span} of the speed "
-        f"with {first.label}.{behind}"
+        f"{words.capitalize()} is fastest, by its median, with {names} {best.label}: "
+        f"{ratio} {span} of the speed with {first.label}.{behind}"
     )
 
 
@@ -145,26 +135,36 @@ def _scaling(
     if len(measured) < 2:  # noqa: PLR2004 - nothing to compare
         return []
     told = []
-    poor = [p for p in measured if (p.workloads[place].efficiency or 0.0) < HALF]
+    poor = list(takewhile(lambda p: (p.workloads[place].efficiency or 0) < HALF, measured[::-1]))
     if poor:
-        efficiency = poor[0].workloads[place].efficiency
+        first = poor[-1]
         told.append(
-            f"{words.capitalize()}: from {poor[0].label} threads on less than half of each thread "
-            f"is used (efficiency {numbers.part(efficiency)})."
+            f"{words.capitalize()}: with {first.label} threads or more the speedup is below half "
+            f"of the ideal (efficiency {numbers.part(first.workloads[place].efficiency)})."
         )
     best = max(measured, key=lambda p: p.workloads[place].median or 0.0)
     after = [p for p in measured if int(p.values[0]) > int(best.values[0])]
     if after:
+        surely = all(_below(p.workloads[place], best.workloads[place]) for p in after)
+        verb = "bring nothing here" if surely else "bring nothing here by their medians"
         told.append(
-            f"{words.capitalize()}: more than {best.label} threads bring nothing here: "
+            f"{words.capitalize()}: more than {best.label} threads {verb}: "
             f"{_why(int(after[0].values[0]), best, place, machine, roofline)}."
         )
     return told
 
 
+def _below(one: SweepResult, best: SweepResult) -> bool:
+    """Tell whether an interval lies wholly below another; the first point's is the ratio 1."""
+    reach = 1.0 if one.ratio is None else one.high
+    floor = 1.0 if best.ratio is None else best.low
+    return reach is not None and floor is not None and reach < floor
+
+
 def _why(count: int, best: SweepPoint, place: int, machine: Machine, roofline: Roofline) -> str:
     """Return the reasons that measured facts support, else that there is none."""
     reasons = []
+    cores = len(machine.affinity) // max(1, machine.cpu.threads_per_core)
     if machine.quota_cpus is not None and count > machine.quota_cpus:
         reasons.append(
             f"the cgroup's quota is {machine.quota_cpus:g} CPUs, and threads beyond it are held "
@@ -175,7 +175,7 @@ def _why(count: int, best: SweepPoint, place: int, machine: Machine, roofline: R
             f"only {numbers.count(len(machine.affinity), 'CPU')} may be used, so that threads "
             "take turns while the others wait for them"
         )
-    elif count > machine.usable_threads:
+    elif count > cores:
         reasons.append("two threads of one core share its arithmetic units and caches")
     workload = best.workloads[place].name
     share = next(

@@ -31,8 +31,8 @@ def sweep_cells(info: SweepInfo) -> list[list[str]]:
         peaks = [r.peak_rss_bytes for r in point.workloads if r.peak_rss_bytes is not None]
         for number, result in enumerate(point.workloads):
             compared = _compared(result, first=place == 0)
-            if point.reason and number == 0:
-                compared = f"{point.status}: {point.reason}"
+            if point.status != "ready":
+                compared = point.status if number == 0 else ""
             cells += [numbers.throughput(result.median), compared]
             cells += [numbers.part(result.efficiency)] if scales(info) else []
         cells += [numbers.size(point.kv_cache_bytes)] if caches(info) else []

@@ -20,6 +20,7 @@ def record(
     environment: Mapping[str, str],
     threads: int,
     timeout_seconds: float,
+    launcher: Sequence[str] = (),
     on_line: Callable[[str], None] | None = None,
 ) -> Recording:
     """Run a program under perf, or else under the preloaded sampler.
@@ -36,12 +37,17 @@ def record(
             environment=environment,
             threads=threads,
             timeout_seconds=timeout_seconds,
+            launcher=launcher,
             on_line=on_line,
         )
     except CannotSample as perf_lack:
         try:
             return record_preloaded(
-                argv, environment=environment, timeout_seconds=timeout_seconds, on_line=on_line
+                argv,
+                environment=environment,
+                timeout_seconds=timeout_seconds,
+                launcher=launcher,
+                on_line=on_line,
             )
         except CannotSample as lack:
             message = f"{perf_lack}; {lack}"

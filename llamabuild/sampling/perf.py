@@ -45,6 +45,7 @@ def record_with_perf(
     environment: Variables[str, str],
     threads: int,
     timeout_seconds: float,
+    launcher: Sequence[str] = (),
     on_line: Callable[[str], None] | None = None,
 ) -> Recording:
     """Run a program under perf, in a closed environment with some variables.
@@ -54,6 +55,7 @@ def record_with_perf(
         environment: The program's alone, not perf's.
         threads: How many threads it computes with, for the rate.
         timeout_seconds: Of the program.
+        launcher: What starts it, such as ``taskset -c 0``.
         on_line: Called with each line that it prints.
 
     Raises:
@@ -63,7 +65,10 @@ def record_with_perf(
     with scratch_dir("perf-") as folder:
         data = str(Path(folder) / "perf.data")
         finished = run(
-            [*_recorder(perf, data, _frequency(threads)), *with_environment(argv, environment)],
+            [
+                *_recorder(perf, data, _frequency(threads)),
+                *with_environment(argv, environment, launcher),
+            ],
             closed=True,
             timeout_seconds=timeout_seconds,
             on_line=on_line,

@@ -40,6 +40,7 @@ def record_preloaded(
     *,
     environment: Variables[str, str],
     timeout_seconds: float,
+    launcher: Sequence[str] = (),
     on_line: Callable[[str], None] | None = None,
 ) -> Recording:
     """Run a program with the sampler in it; arguments as :func:`~.perf.record_with_perf`.
@@ -58,7 +59,7 @@ def record_preloaded(
         file = Path(folder) / "samples"
         own = {PRELOAD: preloaded, VARIABLE: str(file)}
         finished = run(
-            with_environment(argv, {**environment, **own}),
+            with_environment(argv, {**environment, **own}, launcher),
             closed=True,
             timeout_seconds=timeout_seconds,
             on_line=on_line,

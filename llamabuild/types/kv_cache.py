@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from .inputs import Model
 
 BITS = {
-    "f32": 32.0,
     "f16": 16.0,
     "bf16": 16.0,
     "q8_0": 8.5,
@@ -23,15 +22,23 @@ PADDING = 256
 """llama.cpp rounds the context up to a multiple of this (``llama_context``)."""
 
 
-def kv_cache_bytes(model: Model, positions: int, kind: str = "f16") -> int | None:
+def kv_cache_bytes(
+    model: Model, positions: int, keys: str = "f16", values: str = "f16"
+) -> int | None:
     """Return the bytes of a KV cache for so many positions; None where the header does not tell.
+
+    Every layer counts for all positions; with a sliding window it is less.
 
     Args:
         model: Its ``traffic`` holds the bytes of one position in f16.
         positions: Tokens in the context.
-        kind: Type of keys and values.
+        keys: Type of the keys, which are half of it.
+        values: Type of the values.
     """
-    if model.traffic is None or not model.traffic.kv_bytes_per_position or kind not in BITS:
+    if model.traffic is None or not model.traffic.kv_bytes_per_position:
+        return None
+    if keys not in BITS or values not in BITS:
         return None
     padded = -(-positions // PADDING) * PADDING
-    return round(padded * model.traffic.kv_bytes_per_position * BITS[kind] / BITS["f16"])
+    width = (BITS[keys] + BITS[values]) / (2 * BITS["f16"])
+    return round(padded * model.traffic.kv_bytes_per_position * width)

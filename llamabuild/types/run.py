@@ -133,6 +133,8 @@ class Point(Data, frozen=True, kw_only=True):
     """Its name as an arm, such as ``native+threads=4``."""
     values: tuple[str, ...]
     """On each axis; empty is the default."""
+    kv_cache_bytes: int | None = None
+    """Computed from the model's header; None where no axis changes it or it is not known."""
 
 
 class Sweep(Data, frozen=True, kw_only=True):

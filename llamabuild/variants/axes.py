@@ -20,7 +20,7 @@ MOST_VALUES, MOST_POINTS = 64, 200
 
 
 def make_axis(name: str, words: Sequence[str], here: Mapping[str, str]) -> Axis:
-    """Return an axis with its values, each once.
+    """Return an axis with its values, each once; those of which more should bring more ascend.
 
     Args:
         name: That of a setting.
@@ -38,6 +38,8 @@ def make_axis(name: str, words: Sequence[str], here: Mapping[str, str]) -> Axis:
     values = [value for text in texts for value in _expanded(text)]
     for value in values:
         checked_value(name, value)
+    if setting.scales:
+        values.sort(key=int)
     return Axis(setting=name, what=setting.what, values=tuple(dict.fromkeys(values)))
 
 

@@ -236,7 +236,11 @@ def _sum(first: Variant, second: Variant) -> Variant:
 def _origins(first: dict[str, str], second: dict[str, str]) -> dict[str, str]:
     both = {**first, **second}
     for key in first.keys() & second.keys():
-        if key in JOINED or key.startswith("flags.") or key in {"expect", "runtime.bench"}:
+        if (
+            key in JOINED
+            or key.startswith("flags.")
+            or key in {"expect", "runtime.bench", "runtime.launcher"}
+        ):
             both[key] = f"{first[key]}, {second[key]}"
     return both
 

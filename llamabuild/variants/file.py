@@ -85,6 +85,7 @@ class RuntimeTable(Table, frozen=True, kw_only=True):
     environment: dict[EnvironmentName, str] = {}
     bench: tuple[BenchArgument, ...] | None = None
     launcher: tuple[Plain, ...] | None = None
+    """Of settings alone; a file that names one is refused."""
 
 
 class ExpectTable(Table, frozen=True, kw_only=True):
@@ -126,6 +127,9 @@ def read_variant_file(path: Path) -> VariantFile:
         message = f"{path}: '{path.stem}' is not a variant name"
         raise BadInput(message, "use lower-case letters, digits, '.', '_' and '-'")
     file = read_strict(path, VariantFile, "a variant")
+    if file.runtime.launcher is not None:
+        message = f"{path}: runtime.launcher is not for files"
+        raise BadInput(message, "settings have one: 'native+cpus=0-3' or 'native+node=0'")
     for variable in file.cmake:
         if not CMAKE_ALLOWED.fullmatch(variable):
             message = f"{path}: cmake.{variable} is not a variable that a variant may set"

@@ -9,6 +9,7 @@ from llamabuild.errors import BadInput
 from llamabuild.types.base import Data
 
 from .compose import CannotCombine
+from .settings import checked_setting, is_setting
 from .strict import Table, read_strict
 
 if TYPE_CHECKING:
@@ -103,7 +104,9 @@ def _check(path: Path, catalogue: Catalogue, file: CrossFile) -> None:
     keys |= {f"axes[{number}]": axis for number, axis in enumerate(file.axes)}
     for key, entries in keys.items():
         for entry in entries:
-            if (entry or not key.startswith("axes")) and not catalogue.knows(entry):
+            if key.startswith("axes") and is_setting(entry):
+                checked_setting(entry)
+            elif (entry or not key.startswith("axes")) and not catalogue.knows(entry):
                 message = f"{path}: {key}: unknown variant '{entry}'"
                 raise BadInput(message, catalogue.suggestion(entry))
 

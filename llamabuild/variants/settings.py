@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 EQUALS = "="
 
 
+class Conflict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What some values don't go together with."""
+
+    value: str
+    """Regular expression."""
+    part: str
+    why: str
+
+
 class Setting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One entry of ``settings.toml``."""
 
@@ -33,6 +42,7 @@ class Setting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sweep: tuple[str, ...] = ()
     scales: bool = False
     tools: tuple[str, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
 
     def filled(self, words: tuple[str, ...], value: str) -> tuple[str, ...]:
         """Return arguments with the value in its place."""
@@ -77,6 +87,16 @@ def checked_value(name: str, value: str) -> str:
     return value
 
 
+def checked_setting(word: str) -> tuple[Setting, str]:
+    """Return the setting and the value of a part such as ``threads=4``.
+
+    Raises:
+        BadInput: As :func:`checked_value`.
+    """
+    name, _, value = word.partition(EQUALS)
+    return setting_named(name), checked_value(name, value)
+
+
 def with_settings(files: Files, words: Iterable[str]) -> Files:
     """Return the catalogue's files and one for each setting among the parts of a name.
 
@@ -88,12 +108,11 @@ def with_settings(files: Files, words: Iterable[str]) -> Files:
 
 
 def _layer(word: str) -> Layered:
-    name, _, value = word.partition(EQUALS)
-    setting = setting_named(name)
-    value = checked_value(name, value)
+    setting, value = checked_setting(word)
     file = VariantFile(
         kind="runtime",
         description=f"{word}: {setting.what}",
+        conflicts={c.part: c.why for c in setting.conflicts if re.fullmatch(c.value, value)},
         requires=RequiresTable(tools=setting.tools),
         runtime=RuntimeTable(
             bench=setting.filled(setting.bench, value) or None,

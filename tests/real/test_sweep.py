@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 
 from llamabuild.report.schema import shipped
+from llamabuild.sampling.preload import record_preloaded
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +48,34 @@ def test_every_point_of_a_sweep_is_the_same_build(sweep):
     assert len({variant["build"]["id"] for variant in document["variants"]}) == 1
 
 
-def test_values_that_llama_bench_refuses_are_rows_with_their_reason(built, llamabuild, tmp_path):
-    result = llamabuild("sweep", "numa", "numactl", "--quick", "--json", cwd=tmp_path)
-    document = json.loads(result.stdout)
-    assert document["sweep"]["points"][0]["status"] == "ready"
-    assert result.returncode in {0, 1, 3}, result.stderr
+def test_axes_cross_and_what_does_not_go_together_is_a_row_with_its_reason(
+    built, llamabuild, tmp_path
+):
+    asked = ("sweep", "kv-cache", "q8_0", "flash-attention", "on", "off", "--quick", "--json")
+    document = json.loads(llamabuild(*asked, cwd=tmp_path).stdout)
+    points = {tuple(point["values"]): point for point in document["sweep"]["points"]}
+    assert points["", ""]["status"] == "ready"
+    assert points["q8_0", "on"]["status"] == "ready"
+    assert points["q8_0", "on"]["kv_cache_bytes"] < points["", ""]["kv_cache_bytes"]
+    assert points["q8_0", "off"]["status"] == "unsupported"
+    assert "fused attention alone" in points["q8_0", "off"]["reason"]
+
+
+def test_a_context_beyond_the_memory_is_not_tried(built, llamabuild, tmp_path):
+    asked = ("sweep", "depth", "64", "9000000", "--quick", "--json", "--workloads", "tg")
+    document = json.loads(llamabuild(*asked, cwd=tmp_path).stdout)
+    small, huge = document["sweep"]["points"][1:]
+    assert small["status"] == "ready"
+    assert huge["status"] == "unsupported"
+    assert "model and KV cache need" in huge["reason"]
+
+
+def test_the_own_sampler_works_under_a_launcher(built, tmp_path):
+    argv = [str(built["native"] / "llama-bench"), "--help"]
+    launcher = ("taskset", "-c", "0")
+    found = record_preloaded(argv, environment={}, timeout_seconds=60, launcher=launcher)
+    assert found.finished.ok
+    assert found.mappings
 
 
 def test_pinned_to_one_cpu_two_threads_are_no_faster(built, llamabuild, tmp_path):
@@ -65,7 +89,7 @@ def test_pinned_to_one_cpu_two_threads_are_no_faster(built, llamabuild, tmp_path
 
 def test_the_baseline_trial_by_trial(built, llamabuild, tmp_path):
     result = llamabuild("baseline", "--trials", "3", "--json", cwd=tmp_path)
-    assert result.returncode in {0, 3}, result.stderr
+    assert result.returncode in {0, 3}, result.stderr  # 3: A′ may differ on a noisy machine
     document = json.loads(result.stdout)
     assert document["variant"] == "native"
     for workload in document["workloads"]:

@@ -13,7 +13,7 @@ import pytest
 
 from llamabuild.cli import build as commands
 from llamabuild.cli.build import _complain as build_complaint
-from llamabuild.cli.variants import _exit as exit_of_run
+from llamabuild.cli.variants import exit_of as exit_of_run
 from llamabuild.errors import (
     BadInput,
     BuildFailed,

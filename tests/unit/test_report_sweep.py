@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from llamabuild.compare import compare_run
-from llamabuild.pipeline.fitting import without_the_too_large
+from llamabuild.pipeline.fitting import with_cache_sizes, without_the_too_large
 from llamabuild.report.csv import sweep_csv
 from llamabuild.report.html import render_html
 from llamabuild.report.markdown import render_markdown
@@ -17,7 +17,8 @@ from llamabuild.report.text import render_text
 from llamabuild.types.inputs import Traffic
 from llamabuild.types.run import Arm, Axis, DiscardedBlock
 from llamabuild.variants import load_catalogue
-from tests.runs import MACHINE, TG, make_model
+from llamabuild.variants.axes import make_sweep
+from tests.runs import MACHINE, TG, make_model, make_run
 from tests.sweep_fixture import SPEED, material, threads_of
 
 
@@ -35,13 +36,16 @@ def test_points_come_in_the_order_of_the_values(scaling):
 
 
 def test_the_best_count_is_named_with_its_interval(scaling):
-    assert "Prompt processing: threads 2 is best by its median, 1.8" in scaling.document.answer
+    assert (
+        "Prompt processing is fastest, by its median, with threads 2: 1.8"
+        in scaling.document.answer
+    )
     assert "of the speed with 1. Shown to be slower: 8." in scaling.document.answer
 
 
 def test_where_threads_stop_to_pay_and_why(scaling):
     said = " ".join(scaling.document.sweep.sentences)
-    assert "from 4 threads on less than half of each thread is used (efficiency 27" in said
+    assert "with 4 threads or more the speedup is below half of the ideal (efficiency 27" in said
     assert "more than 2 threads bring nothing here: only 2 CPUs may be used" in said
 
 
@@ -50,6 +54,17 @@ def test_a_quota_is_the_first_reason():
     axis = Axis(setting="threads", what="", values=("1", "2", "4"))
     said = material(axis, lambda name: SPEED[threads_of(name)], machine).document.sweep.sentences
     assert any("the cgroup's quota is 1.5 CPUs" in sentence for sentence in said)
+
+
+def test_a_quota_below_the_cores_is_no_matter_of_hyper_threads():
+    cpu = msgspec.structs.replace(MACHINE.cpu, logical_cpus=8, physical_cores=8)
+    machine = msgspec.structs.replace(MACHINE, cpu=cpu, affinity=tuple(range(8)), quota_cpus=2.0)
+    axis = Axis(setting="threads", what="", values=("1", "2", "4"))
+    said = " ".join(
+        material(axis, lambda name: SPEED[threads_of(name)], machine).document.sweep.sentences
+    )
+    assert "quota is 2 CPUs" in said
+    assert "two threads of one core" not in said
 
 
 def test_a_setting_without_effect_gets_no_winner():
@@ -69,7 +84,7 @@ def test_a_setting_without_effect_gets_no_winner():
 def test_a_point_that_could_not_run_is_a_row_with_its_reason():
     axis = Axis(setting="load-mode", what="", values=("none", "dio"))
     found = material(axis, lambda _: 1.0, missing=("native+load-mode=dio",))
-    assert "unsupported: no such thing here" in render_text(found.document, 160)
+    assert "no such thing here" in render_text(found.document, 160)
     rows = list(csv.DictReader(io.StringIO(sweep_csv(found))))
     assert [row["status"] for row in rows if row["load-mode"] == "dio"] == ["unsupported"] * 2
 
@@ -86,24 +101,40 @@ def test_all_formats_show_it(scaling):
     assert float(rows[2]["efficiency_fraction"]) == pytest.approx(0.9, abs=0.02)
 
 
-def test_the_kv_cache_is_computed_where_an_axis_changes_it():
-    traffic = Traffic(
-        bytes_per_token={},
-        operations_per_token={},
-        last_token_operations={},
-        kv_bytes_per_position=23_040,  # 30 layers of 3 heads of 64, keys and values, 2 bytes
-        attention_operations_per_position=0,
-    )
-    axis = Axis(setting="depth", what="", values=("4096",))
-    found = material(axis, lambda _: 1.0, traffic=traffic)
-    assert [point.kv_cache_bytes for point in found.document.sweep.points] == [
-        256 * 23_040,
-        4352 * 23_040,
+TRAFFIC = Traffic(
+    bytes_per_token={},
+    operations_per_token={},
+    last_token_operations={},
+    kv_bytes_per_position=23_040,  # 30 layers of 3 heads of 64, keys and values, 2 bytes
+    attention_operations_per_position=0,
+)
+
+
+def sizes(base, axis):
+    """The KV cache at each point of a sweep."""
+    catalogue = load_catalogue("pypi:x==1", [])
+    sweep = make_sweep(base, [axis])
+    arms = [
+        Arm(name=p.variant, status="pending", reason="", variant=catalogue.get(p.variant))
+        for p in sweep.points
     ]
-    assert "100 MB" in render_text(found.document, 160)
-    axis = Axis(setting="kv-cache", what="", values=("q8_0",))
-    points = material(axis, lambda _: 1.0, traffic=traffic).document.sweep.points
-    assert points[1].kv_cache_bytes / points[0].kv_cache_bytes == pytest.approx(8.5 / 16)
+    model = msgspec.structs.replace(make_model(), traffic=TRAFFIC)
+    return [p.kv_cache_bytes for p in with_cache_sizes(sweep, arms, model, [TG]).points]
+
+
+def test_the_kv_cache_is_computed_where_an_axis_changes_it():
+    depth = Axis(setting="depth", what="", values=("4096",))
+    kinds = Axis(setting="kv-cache", what="", values=("q8_0",))
+    assert sizes("native", depth) == [256 * 23_040, 4352 * 23_040]
+    assert sizes("native", kinds) == [256 * 23_040, 256 * 23_040 * 17 // 32]
+    assert sizes("native", Axis(setting="poll", what="", values=("0",))) == [None, None]
+
+
+def test_what_the_base_sets_itself_counts():
+    depth = Axis(setting="depth", what="", values=("4096",))
+    kinds = Axis(setting="kv-cache", what="", values=("q8_0",))
+    assert sizes("native+kv-cache=q8_0", depth)[1] == 4352 * 23_040 * 17 // 32
+    assert sizes("native+depth=4096", kinds)[0] == 4352 * 23_040
 
 
 def test_what_cannot_fit_is_said_before_it_is_tried():
@@ -113,18 +144,18 @@ def test_what_cannot_fit_is_said_before_it_is_tried():
         reason="",
         variant=load_catalogue("pypi:x==1", []).get("native+depth=4096"),
     )
-    traffic = Traffic(
-        bytes_per_token={},
-        operations_per_token={},
-        last_token_operations={},
-        kv_bytes_per_position=1 << 20,
-        attention_operations_per_position=0,
-    )
+    traffic = msgspec.structs.replace(TRAFFIC, kv_bytes_per_position=1 << 20)
     model = msgspec.structs.replace(make_model(), traffic=traffic)
-    assert without_the_too_large([arm], model, [TG], 8 << 30) == (arm,)
-    [refused] = without_the_too_large([arm], model, [TG], 4 << 30)
-    assert refused.status == "unsupported"
-    assert refused.reason == "model and KV cache need 4.7 GB, this machine has 4.3"
+
+    def fitted(memory):
+        machine = msgspec.structs.replace(MACHINE, memory_bytes=memory)
+        run = msgspec.structs.replace(make_run(model=model), machine=machine)
+        return without_the_too_large(run, [arm])[0]
+
+    assert fitted(8 << 30) == arm
+    assert fitted(0) == arm  # not known
+    assert fitted(4 << 30).status == "unsupported"
+    assert fitted(4 << 30).reason == "model and KV cache need 4.7 GB, this machine has 4.3"
 
 
 def test_a_run_without_a_block_that_counts_says_why():

@@ -11,6 +11,7 @@ from llamabuild.types.run import Axis
 from llamabuild.variants import CannotCombine, load_catalogue
 from llamabuild.variants.axes import MOST_POINTS, make_axis, make_sweep
 from llamabuild.variants.bench_options import by_option
+from llamabuild.variants.selection import cross
 from llamabuild.variants.settings import checked_value, settings
 from tests.runs import TG
 
@@ -67,6 +68,7 @@ def test_wrong_settings_get_a_reason_and_a_remedy(catalogue, name, says):
         ("native+threads=2+threads=4", "runtime.bench -t is '2' in 'threads=2' and '4'"),
         ("no-mmap+load-mode=mmap", "-lm is 'none' in 'no-mmap' and 'mmap'"),
         ("native+cpus=0+cpus=1", "runtime.launcher taskset"),
+        ("native+kv-cache=q4_0+flash-attention=off", "with fused attention alone"),
     ],
 )
 def test_settings_that_contradict_each_other_do_not_go_together(catalogue, name, says):
@@ -91,7 +93,7 @@ def test_every_setting_has_an_example_and_an_effect(name):
         (["1..4"], ("1", "2", "3", "4")),
         (["1..8*2"], ("1", "2", "4", "8")),
         (["1..7*2", "7"], ("1", "2", "4", "7")),
-        (["2", "1..3"], ("2", "1", "3")),
+        (["8", "1..3"], ("1", "2", "3", "8")),
         (["1..9+4"], ("1", "5", "9")),
         ([], ("1", "2", "4", "6", "12")),
     ],
@@ -140,3 +142,19 @@ def test_too_many_points_and_an_axis_twice_are_refused():
         make_sweep("native", [many, axis("poll", *map(str, range(9)))])
     with pytest.raises(BadInput, match="twice"):
         make_sweep("native", [many, many])
+
+
+def test_settings_may_be_entries_of_a_crossing(catalogue, tmp_path):
+    file = tmp_path / "cross.toml"
+    file.write_text('base = "native"\naxes = [["gcc", "clang"], ["", "threads=2"]]\n')
+    names = [each.name for each in cross(catalogue, file)]
+    assert names == ["native+gcc", "native+gcc+threads=2", "native+clang", "native+clang+threads=2"]
+    file.write_text('base = "native"\naxes = [["threads=none"]]\n')
+    with pytest.raises(BadInput, match="not a value for threads"):
+        cross(catalogue, file)
+
+
+def test_a_file_names_no_launcher(tmp_path):
+    (tmp_path / "own.toml").write_text('description = "d"\n[runtime]\nlauncher = ["rm"]\n')
+    with pytest.raises(BadInput, match="launcher is not for files"):
+        load_catalogue("pypi:x==1", [tmp_path])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from llamabuild.report import numbers
 from llamabuild.report.palette import light
 from llamabuild.report.plots.figure import ABOVE, NORMAL, SMALL, label, new_figure, panel
 
@@ -97,7 +96,8 @@ def _draw_ideal(
     """Speedup if every thread counted whole, and half of that, as far as the points reach."""
     start = float(first[0])
     reached = max((_y(point, place) or 1.0) for point in info.points)
-    top = max(1.25 * reached, 1.5)
+    second = float(first[min(1, len(first) - 1)])
+    top = max(1.2 * reached, 1.1 * second / start)
     xs = [positions[value] for value in first]
     for share, name, dashes in ((1.0, "ideal", (0, (4, 3))), (0.5, "half of it", (0, (1, 2)))):
         ys = [share * float(value) / start for value in first]
@@ -107,5 +107,4 @@ def _draw_ideal(
             label(axes, name, shown[-1], coords=("data", "data"), offset=(6, 4), role="muted",
                   size=SMALL)  # fmt: skip
     axes.set_ylim(0, top)
-    axes.set_ylabel(f"efficiency {numbers.part(1.0)} is the ideal", fontsize=SMALL - 1,
-                    color=light("muted"))  # fmt: skip
+    axes.set_ylabel("speedup", fontsize=SMALL, color=light("muted"))

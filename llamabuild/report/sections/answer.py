@@ -33,11 +33,12 @@ def checks(document: Document) -> list[Check]:
 
 def _measured(document: Document) -> Check:
     total = len(document.variants)
+    what = "point" if document.sweep else "build"
     missing = [variant.name for variant in document.variants if variant.status != "ready"]
     detail = (
-        f"without results: {some(missing, FEW)}" if missing else "every build that was asked for"
+        f"without results: {some(missing, FEW)}" if missing else f"every {what} that was asked for"
     )
-    headline = f"{total - len(missing)} of {total} builds measured"
+    headline = f"{total - len(missing)} of {total} {what}s measured"
     return (WARN if missing else GOOD), headline, detail
 
 

@@ -20,6 +20,10 @@ def _context(material: Material) -> dict[str, Any] | None:
         "sweep": info,
         "picture": picture(SWEEP_PLOT, material),
         "scaling": scales(info),
+        "sorts": [
+            "number" if all(value.isdecimal() for value in axis.values) else "text"
+            for axis in info.axes
+        ],
         "caches": caches(info),
     }
 
