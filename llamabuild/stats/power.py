@@ -6,6 +6,7 @@ from functools import lru_cache
 from math import pi
 from typing import TYPE_CHECKING
 
+from scipy.optimize import brentq
 from scipy.stats import norm
 from statsmodels.stats.power import TTestPower
 
@@ -38,10 +39,14 @@ def _standard_effect(pairs: int, critical: int) -> float:
     if critical == 0:
         # Rejects only when all differences lie beyond; the t-test would promise 15 % too much.
         return float(norm.ppf(POWER ** (1 / pairs)))
-    effect = TTestPower().solve_power(
-        nobs=pairs * EFFICIENCY,
-        alpha=float(null_cdf(pairs)[critical]),
-        power=POWER,
-        alternative="larger",
-    )
-    return float(effect)
+    test, nobs, level = TTestPower(), pairs * EFFICIENCY, float(null_cdf(pairs)[critical])
+
+    def excess(effect: float) -> float:
+        return float(test.power(effect, nobs, level, alternative="larger")) - POWER
+
+    # The library's own solver gives up on some of these; power grows with the effect, so that the
+    # root lies below the first doubling that has enough of it.
+    high = 0.125
+    while excess(high) < 0:
+        high *= 2
+    return float(brentq(excess, 0.0, high))
