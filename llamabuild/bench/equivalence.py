@@ -3,7 +3,8 @@
 llama-perplexity of the baseline writes the log-probabilities of every token of a fixed text;
 llama-perplexity of the variant computes the Kullback–Leibler divergence of its own from them,
 mean(sum over the vocabulary of p_base * ln(p_base / p_variant)), and how often both name the
-same most probable token.
+same most probable token. Once in whole batches, as a prompt is computed, and once token by token,
+as text is generated.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from llamabuild.types.run import Equivalence
 from .arguments import perplexity_arguments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from llamabuild.process import Finished
     from llamabuild.types.variant import Runtime
@@ -41,16 +42,25 @@ FIELDS = {
 }
 
 
+class Pass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One way to compute the text."""
+
+    name: str
+    chunks: int
+    ubatch: int
+    """Tokens at once; 0 is what the variant has."""
+
+
 class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``equivalence.toml``."""
 
     context: int
-    chunks: int
     max_mean_kl_divergence: float
     min_top_token_agreement: float
     ties_below_kl_divergence: float
     timeout_seconds: float
     refusals: tuple[str, ...]
+    passes: tuple[Pass, ...]
 
 
 @cache
@@ -65,22 +75,25 @@ class Setting:
     """What both sides of a comparison share."""
 
     model: Path
-    reference: Path
-    """The baseline's log-probabilities, 16 bits each."""
+    references: Path
+    """Folder of the baseline's log-probabilities, 16 bits each; a file for each pass."""
     threads: int
     """Of a variant that asks for no other count."""
 
 
 def write_reference(program: Path, runtime: Runtime, setting: Setting) -> None:
-    """Let the baseline write its log-probabilities.
+    """Let the baseline write its log-probabilities, unless they are there.
 
     Raises:
         BuildFailed: The baseline itself cannot do it; nothing can be compared then.
     """
-    finished = _perplexity(program, runtime, setting)
-    if not finished.ok or not setting.reference.is_file():
-        message = f"the baseline cannot compute reference output: {finished.failure()}"
-        raise BuildFailed(message, "try another --baseline or --model")
+    for each in facts().passes:
+        if _reference(setting, each).is_file():
+            continue
+        finished = _perplexity(program, runtime, setting, each)
+        if not finished.ok or not _reference(setting, each).is_file():
+            message = f"the baseline cannot compute reference output: {finished.failure()}"
+            raise BuildFailed(message, "try another --baseline or --model")
 
 
 def check_equivalence(
@@ -90,13 +103,40 @@ def check_equivalence(
 
     The reference holds the tokens too, so that two trees need not agree on how text becomes
     tokens. One whose llama-perplexity refuses arguments, model or reference is ``not checked``.
+    The first pass that differs ends it.
     """
-    finished = _perplexity(program, runtime, setting, "--kl-divergence")
-    if other_tree and (refusal := _refusal(finished)):
-        return Equivalence(verdict="not checked", reason=f"its llama-perplexity said: {refusal}")
-    if not finished.ok:
-        return Equivalence(verdict="different", reason=finished.failure())
-    return judge(finished.stdout + finished.stderr, facts().chunks * facts().context // 2)
+    found: list[Equivalence] = []
+    for each in facts().passes:
+        finished = _perplexity(program, runtime, setting, each, "--kl-divergence")
+        if other_tree and (refusal := _refusal(finished)):
+            return Equivalence(
+                verdict="not checked", reason=f"its llama-perplexity said: {refusal}"
+            )
+        if not finished.ok:
+            return Equivalence(verdict="different", reason=finished.failure())
+        tokens = each.chunks * facts().context // 2
+        judged = judge(finished.stdout + finished.stderr, tokens)
+        found.append(judged)
+        if judged.verdict != "same":
+            reason = f"{each.name}: {judged.reason}" if judged.tokens else judged.reason
+            found[-1] = msgspec.structs.replace(judged, reason=reason)
+            break
+    return worst(found)
+
+
+def worst(passes: Sequence[Equivalence]) -> Equivalence:
+    """Return what holds for all passes: the farthest of each statistic, and the last verdict."""
+    statistics = [p for p in passes if p.mean_kl_divergence is not None]
+    last = passes[-1]
+    if not statistics or last.mean_kl_divergence is None:
+        return last
+    return msgspec.structs.replace(
+        last,
+        mean_kl_divergence=max(p.mean_kl_divergence or 0.0 for p in statistics),
+        max_kl_divergence=max(p.max_kl_divergence or 0.0 for p in statistics),
+        top_token_agreement=min(p.top_token_agreement or 0.0 for p in statistics),
+        tokens=sum(p.tokens for p in statistics),
+    )
 
 
 def _refusal(finished: Finished) -> str:
@@ -196,13 +236,19 @@ def _memory(key: str) -> Path:
     return cache_dir("equivalence") / f"{key}.json"
 
 
-def _perplexity(program: Path, runtime: Runtime, setting: Setting, *more: str) -> Finished:
-    argv = [str(program), *_arguments(runtime, setting), *more]
+def _reference(setting: Setting, each: Pass) -> Path:
+    return setting.references / each.name.replace(" ", "-")
+
+
+def _perplexity(
+    program: Path, runtime: Runtime, setting: Setting, each: Pass, *more: str
+) -> Finished:
+    argv = [str(program), *_arguments(runtime, setting, each), *more]
     limit = facts().timeout_seconds
     return run(argv, environment=runtime.environment, closed=True, timeout_seconds=limit)
 
 
-def _arguments(runtime: Runtime, setting: Setting) -> list[str]:
+def _arguments(runtime: Runtime, setting: Setting, each: Pass) -> list[str]:
     """A thread count or batch size of the variant's own replaces what all others get."""
     own = perplexity_arguments(runtime.bench).arguments
     context = str(facts().context)
@@ -210,7 +256,8 @@ def _arguments(runtime: Runtime, setting: Setting) -> list[str]:
     return [
         *("-m", str(setting.model), "-f", str(TEXT)),
         *(word for name, value in common.items() if name not in own for word in (name, value)),
-        *("-c", context, "--chunks", str(facts().chunks)),
-        *("--kl-divergence-base", str(setting.reference)),
+        *("-c", context, "--chunks", str(each.chunks)),
+        *("--kl-divergence-base", str(_reference(setting, each))),
         *own,
+        *(("--ubatch-size", str(each.ubatch)) if each.ubatch else ()),  # the last one counts
     ]

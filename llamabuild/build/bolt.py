@@ -11,7 +11,7 @@ import re
 import shutil
 from functools import cache
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -131,7 +131,16 @@ def _use_steps(profile: Profile) -> tuple[Step, ...]:
     return (folder, *rewrite, put)
 
 
-def instrument(name: str, binaries: Path, data: Path, log: IO[bytes]) -> tuple[int, Stage]:
+class Instrumented(NamedTuple):
+    """What counts now."""
+
+    libraries: tuple[str, ...]
+    """Their file names."""
+    functions: int
+    stage: Stage
+
+
+def instrument(name: str, binaries: Path, data: Path, log: IO[bytes]) -> Instrumented:
     """Put counters into the libraries of a folder, in place.
 
     Args:
@@ -139,9 +148,6 @@ def instrument(name: str, binaries: Path, data: Path, log: IO[bytes]) -> tuple[i
         binaries: Folder of a copy of BOLT's input.
         data: Where each library will write ``NAME.fdata`` when its process ends.
         log: Receives what llvm-bolt prints.
-
-    Returns:
-        The number of functions that count, and what it took.
 
     Raises:
         BuildFailed: llvm-bolt failed, or there is nothing to rewrite.
@@ -167,24 +173,30 @@ def instrument(name: str, binaries: Path, data: Path, log: IO[bytes]) -> tuple[i
         cpu_seconds += finished.usage.ru_utime + finished.usage.ru_stime
         shutil.copymode(library, counting)
         counting.replace(library)
-    return functions, Stage(name="instrument", seconds=seconds, cpu_seconds=cpu_seconds)
+    stage = Stage(name="instrument", seconds=seconds, cpu_seconds=cpu_seconds)
+    return Instrumented(tuple(library.name for library in sorted(found)), functions, stage)
 
 
-def read_fdata(data: Path, functions: int) -> Trained:
+def read_fdata(data: Path, instrumented: Instrumented) -> Trained:
     """Count the functions that have records in the profiles of all libraries.
 
     Raises:
-        BuildFailed: There are none.
+        BuildFailed: A library left no profile, or one without a function that ran.
     """
-    trained = 0
-    for path in data.glob("*.fdata"):
+    trained = {name: _functions_of(data / f"{name}.fdata") for name in instrumented.libraries}
+    if idle := [name for name, count in trained.items() if count == 0]:
+        message = f"the training run left no profile of {', '.join(idle)}"
+        raise BuildFailed(message)
+    return Trained(instrumented.functions, sum(trained.values()))
+
+
+def _functions_of(path: Path) -> int:
+    try:
         with path.open(encoding="utf-8", errors="replace") as lines:
             fields = (line.split() for line in lines)
-            trained += len({f[SOURCE_FIELD] for f in fields if len(f) > SOURCE_FIELD})
-    if trained == 0:
-        message = f"the training run left an empty profile: none of {functions} functions ran"
-        raise BuildFailed(message)
-    return Trained(functions, trained)
+            return len({f[SOURCE_FIELD] for f in fields if len(f) > SOURCE_FIELD})
+    except FileNotFoundError:
+        return 0
 
 
 def unused_profile(argv: tuple[str, ...], output: str) -> str:

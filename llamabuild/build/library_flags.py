@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from llamabuild.types.variant import Variant
 
 GCC, CLANG = "gcc", "clang"
+LLD = "-fuse-ld=lld"
 MAJOR = re.compile(r"(\d+)\.\d+")
 
 
@@ -49,7 +50,7 @@ def library_flags(variant: Variant, family: str) -> Flags:
         compile_flags += [_lto(variant, family)]
         link_flags += [_lto(variant, family)]
         # GNU ld needs a plugin of the very same LLVM to link clang's bitcode; lld is part of it.
-        link_flags += ["-fuse-ld=lld"] if family == CLANG else []
+        link_flags += [LLD] if family == CLANG else []
     if variant.optimize.bolt:
         # BOLT moves code, for which it needs the relocations, and hot functions in one piece; the
         # cold parts that gcc splits off elsewhere it takes as they are (llvm-bolt 19).

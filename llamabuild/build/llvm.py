@@ -46,8 +46,23 @@ def profdata_of(compiler: Tool) -> Tool:
     Raises:
         EnvironmentLacks: The compiler's own is not installed.
     """
+    return _own(compiler, "llvm-profdata", "which merges its profiles", "llvm")
+
+
+def lld_of(compiler: Tool) -> Tool:
+    """Return the ld.lld that a clang calls, with its content.
+
+    Raises:
+        EnvironmentLacks: The compiler's own is not installed.
+    """
+    found = _own(compiler, "ld.lld", "which links what it optimizes as a whole", "lld")
+    return find_tool(found.path, hash_content=True)
+
+
+def _own(compiler: Tool, name: str, what_for: str, package: str) -> Tool:
+    """The program of the compiler's own version, where the compiler itself looks, or on PATH."""
     answer = run(
-        [compiler.path, "-print-prog-name=llvm-profdata"], timeout_seconds=TIMEOUT_SECONDS
+        [compiler.path, f"-print-prog-name={name}"], timeout_seconds=TIMEOUT_SECONDS
     ).stdout.strip()
     major = major_version(compiler)
     # A compiler that doesn't find the program repeats its bare name.
@@ -55,9 +70,8 @@ def profdata_of(compiler: Tool) -> Tool:
         found = find_tool(answer)
         if major_version(found) == major:
             return found
-    name = f"llvm-profdata-{major}"
     try:
-        return find_tool(name)
+        return find_tool(f"{name}-{major}")
     except EnvironmentLacks as error:
-        message = f"{compiler.name} has no llvm-profdata here, which merges its profiles"
-        raise EnvironmentLacks(message, f"apt-get install llvm-{major}") from error
+        message = f"{compiler.name} has no {name} here, {what_for}"
+        raise EnvironmentLacks(message, f"apt-get install {package}-{major}") from error

@@ -20,7 +20,8 @@ from llamabuild.types.variant import Flags
 from .bolt import rewritten_plan
 from .by_hand import bolt_by_hand, hand_folder, linked_by_hand, pgo_by_hand
 from .layouts import layout_of
-from .library_flags import GCC, compiler_family, joined, library_flags, named_family
+from .library_flags import GCC, LLD, compiler_family, joined, library_flags, named_family
+from .llvm import lld_of
 from .pgo import check_tools, instrument_flags, use_flags
 from .profile_keys import ANY_MODEL, find_profile, profile_key, program_key
 from .switches import HARNESS, switches
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from llamabuild.types.build import Profile
     from llamabuild.types.inputs import Source
+    from llamabuild.types.machine import Tool
     from llamabuild.types.variant import Variant
 
 FORMAT = 2
@@ -143,7 +145,7 @@ def _planned(
         "decode": switches().decode if library != Flags() else "",
         # By content alone: cc and gcc are often one compiler under two names.
         "compilers": [tool.sha256 for tool in compilers],
-        "linker": find_tool("ld").version,
+        "linker": _linker(wished, compilers[1]),
         "cmake": find_tool("cmake").version,
         "native": native,
         "targets": targets,
@@ -208,6 +210,11 @@ def _planned(
         needs_profiles=(profiling.key,) if profiling.key and not profiling.profile else (),
         by_hand=by_hand(variant, layout.cmake, family),
     )
+
+
+def _linker(wished: Flags, compiler: Tool) -> str:
+    """What links: the system's own by its version, the one that comes with clang by its content."""
+    return lld_of(compiler).sha256 if LLD in wished.link else find_tool("ld").version
 
 
 def _profile_flags(family: str, profiling: _Profiling) -> Flags:

@@ -153,10 +153,10 @@ def _ensure_bolt_profile(making: _Making) -> None:
             shutil.copytree(files_folder(made.id), folder, symlinks=True)
             data = staged / DATA
             with (staged / LOG).open("ab") as log:
-                functions, instrumented = instrument(making.variant.name, folder, data, log)
+                instrumented = instrument(making.variant.name, folder, data, log)
                 trained = train(making.variant.name, folder, making.model, log, {})
-            counted = read_fdata(data, functions)
-            _publish(making, key, "bolt", staged, counted, (instrumented, trained))
+            counted = read_fdata(data, instrumented)
+            _publish(making, key, "bolt", staged, counted, (instrumented.stage, trained))
 
 
 def _there(key: str, model: Model) -> bool:

@@ -50,9 +50,7 @@ def check_all(run: Run, observer: Observer, interrupts: Interrupts) -> tuple[Arm
     reference_arm = next(arm for arm in run.arms if arm.name == run.baseline)
     checked: dict[str, Arm] = {}
     with scratch_dir("equivalence-") as folder:
-        setting = Setting(
-            model=Path(run.model.path), reference=Path(folder) / "reference", threads=run.threads
-        )
+        setting = Setting(model=Path(run.model.path), references=Path(folder), threads=run.threads)
         for arm in run.arms:
             interrupts.check()
             if arm.build is None or arm.status != "pending":
@@ -114,8 +112,7 @@ def _check(arm: Arm, baseline: Arm, model: Model, setting: Setting) -> Equivalen
     )
     found = remembered(key)
     if found is None:
-        if not setting.reference.exists():
-            write_reference(files_folder(baseline.build.id) / PROGRAM, theirs, setting)
+        write_reference(files_folder(baseline.build.id) / PROGRAM, theirs, setting)
         other = arm.source is not None
         found = settled(arm, check_equivalence(program, own, setting, other_tree=other))
         remember(key, found)

@@ -102,17 +102,55 @@ def perplexity(tmp_path):
 
 def test_both_sides_of_the_comparison_run_as_they_are_timed(perplexity, tmp_path):
     program, log = perplexity
-    setting = Setting(model=Path("m"), reference=tmp_path / "reference", threads=2)
+    setting = Setting(model=Path("m"), references=tmp_path, threads=2)
     write_reference(program, Runtime(), setting)
     own = Runtime(bench=("-ctk", "q8_0", "-t", "1", "-b", "64", "--poll", "0"))
     assert check_equivalence(program, own, setting).verdict == "same"
-    first, second = (line.split() for line in log.read_text().splitlines())
+    first, _, second, _ = (line.split() for line in log.read_text().splitlines())
     assert "--cache-type-k" not in first
     assert second[second.index("--cache-type-k") + 1] == "q8_0"
     for name, values in {"--threads": ("2", "1"), "--batch-size": ("128", "64")}.items():
         assert (first.count(name), second.count(name)) == (1, 1)
         assert (first[first.index(name) + 1], second[second.index(name) + 1]) == values
     assert "--poll" not in second
+
+
+def test_whole_batches_and_single_tokens_are_compared_with_their_own_references(
+    perplexity, tmp_path
+):
+    program, log = perplexity
+    setting = Setting(model=Path("m"), references=tmp_path, threads=2)
+    write_reference(program, Runtime(), setting)
+    write_reference(program, Runtime(), setting)  # it is there
+    found = check_equivalence(program, Runtime(bench=("-ub", "8")), setting)
+    batches, single, own_batches, own_single = (
+        line.split() for line in log.read_text().splitlines()
+    )
+    assert "--ubatch-size" not in batches
+    assert [own_batches[i + 1] for i, w in enumerate(own_batches) if w == "--ubatch-size"] == ["8"]
+    for words in (single, own_single):  # of several, llama.cpp takes the last
+        assert words[len(words) - words[::-1].index("--ubatch-size")] == "1"
+    base = "--kl-divergence-base"
+    references = [w[w.index(base) + 1] for w in (batches, single, own_batches, own_single)]
+    assert references[:2] == references[2:]
+    assert references[0] != references[1]
+    assert found.tokens == 2 * 64 + 64
+
+
+def test_a_kernel_that_is_wrong_for_single_tokens_alone_is_found(tmp_path):
+    program = tmp_path / "llama-perplexity"
+    good = STATISTICS.format(mean="0.001", max="0.01", top="99.0")
+    bad = STATISTICS.format(mean="7.5", max="9.0", top="3.0")
+    program.write_text(
+        f"#!{sys.executable} -SE\nimport sys\n"
+        f"print({bad!r} if '--ubatch-size' in sys.argv else {good!r})\n"
+    )
+    program.chmod(0o755)
+    setting = Setting(model=Path("m"), references=tmp_path, threads=2)
+    found = check_equivalence(program, Runtime(), setting)
+    assert found.verdict == "different"
+    assert found.reason.startswith("token by token: mean KL divergence 7.5000")
+    assert (found.mean_kl_divergence, found.top_token_agreement) == (7.5, 0.03)
 
 
 def test_a_verdict_is_remembered_for_the_arguments_that_it_holds_for():

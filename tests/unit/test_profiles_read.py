@@ -1,12 +1,13 @@
 """What the tools that read profiles print, and which tool is asked."""
 
+import hashlib
 import os
 from types import SimpleNamespace
 
 import pytest
 
 from llamabuild.build import llvm
-from llamabuild.build.bolt import bolt_tool, read_fdata, unused_profile
+from llamabuild.build.bolt import Instrumented, bolt_tool, read_fdata, unused_profile
 from llamabuild.build.pgo import (
     Trained,
     check_tools,
@@ -15,6 +16,7 @@ from llamabuild.build.pgo import (
     read_profdata_total,
 )
 from llamabuild.errors import BuildFailed, EnvironmentLacks
+from llamabuild.types.build import Stage
 from llamabuild.types.machine import Tool
 
 GCOV_DUMP = """\
@@ -122,18 +124,26 @@ FDATA = """\
 """
 
 
+INSTRUMENTED = Instrumented(
+    libraries=("libggml-cpu.so.0", "libllama.so.0"),
+    functions=5000,
+    stage=Stage(name="instrument", seconds=1.0, cpu_seconds=1.0),
+)
+
+
 def test_functions_with_records_are_trained(tmp_path):
     (tmp_path / "libggml-cpu.so.0.fdata").write_text(FDATA)
     (tmp_path / "libllama.so.0.fdata").write_text("1 llama_decode 4 1 llama_decode 9 0 1\n")
-    assert read_fdata(tmp_path, 5000) == Trained(functions=5000, trained=3)
+    assert read_fdata(tmp_path, INSTRUMENTED) == Trained(functions=5000, trained=3)
 
 
-@pytest.mark.parametrize("files", [(), ("libllama.so.0.fdata",)])
-def test_an_empty_bolt_profile_is_a_failure(tmp_path, files):
-    for name in files:
-        (tmp_path / name).write_text("")
-    with pytest.raises(BuildFailed, match="none of 5000 functions ran"):
-        read_fdata(tmp_path, 5000)
+@pytest.mark.parametrize("empty", [None, ""])
+def test_an_empty_or_missing_bolt_profile_of_one_library_is_a_failure(tmp_path, empty):
+    (tmp_path / "libggml-cpu.so.0.fdata").write_text(FDATA)
+    if empty is not None:
+        (tmp_path / "libllama.so.0.fdata").write_text(empty)
+    with pytest.raises(BuildFailed, match=r"no profile of libllama\.so\.0$"):
+        read_fdata(tmp_path, INSTRUMENTED)
 
 
 @pytest.mark.parametrize(
@@ -219,6 +229,14 @@ def test_a_profdata_of_another_version_is_not_taken(installed, tmp_path):
     clang = clang_that_says(tmp_path, profdata, "x")
     with pytest.raises(EnvironmentLacks, match="apt-get install llvm-19"):
         llvm.profdata_of(clang)
+
+
+def test_clang_s_own_linker_is_told_by_its_content(tmp_path):
+    lld = tmp_path / "ld.lld"
+    lld.write_text("#!/bin/sh\necho Debian LLD 19.1.7\n")
+    lld.chmod(0o755)
+    clang = clang_that_says(tmp_path, lld, "x")
+    assert llvm.lld_of(clang).sha256 == hashlib.sha256(lld.read_bytes()).hexdigest()
 
 
 def test_a_gcov_dump_of_another_version_is_not_taken(monkeypatch):

@@ -255,7 +255,7 @@ def test_what_another_tree_refuses_is_not_checked(tmp_path, said, status, other,
     program = tmp_path / "llama-perplexity"
     program.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit {status}\n")
     program.chmod(0o755)
-    setting = Setting(model=tmp_path / "m", reference=tmp_path / "r", threads=1)
+    setting = Setting(model=tmp_path / "m", references=tmp_path, threads=1)
     for other_tree, verdict in ((True, other), (False, own)):
         found = check_equivalence(program, Runtime(), setting, other_tree=other_tree)
         assert found.verdict == verdict
