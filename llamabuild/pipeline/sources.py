@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llamabuild.errors import BadInput, BuildFailed, LlamabuildError
-from llamabuild.source import resolve_source
+from llamabuild.source import resolve_again, resolve_source
 from llamabuild.source.spec import GitSpec, PathSpec, PypiSpec, parse_source
 
 if TYPE_CHECKING:
@@ -56,10 +56,13 @@ class Sources:
 
         Raises:
             BadInput: It has changed since the arm was built.
-            BuildFailed: It cannot be had any more.
+            EnvironmentLacks: It cannot be had any more.
         """
         if arm.source is None or arm.variant is None:
             return None
+        spec = arm.source.spec
+        if spec not in self._known:
+            self._known[spec] = resolve_again(arm.source, on_progress=self._observer.note)
         now = self.of(arm.variant)
         if now.digest != arm.source.digest:
             message = f"the source {arm.source.spec} of {arm.name} has changed since the run"

@@ -12,11 +12,17 @@ import msgspec
 from llamabuild import __version__
 from llamabuild.bench import Arms, Watcher, choose_workloads, measure, standard_schedule
 from llamabuild.compare import compare_run, may_stop
-from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks, Interrupted
+from llamabuild.errors import (
+    BadInput,
+    BuildFailed,
+    EnvironmentLacks,
+    Interrupted,
+    LlamabuildError,
+)
 from llamabuild.interrupts import Terminated, graceful_interrupts
 from llamabuild.machine.detect import detect_machine
 from llamabuild.model.known import known_file
-from llamabuild.source import resolve_source
+from llamabuild.source import resolve_again, resolve_source
 from llamabuild.store.builds import files_folder
 from llamabuild.store.locks import cache_in_use, measurement_lock
 from llamabuild.store.results import Results
@@ -37,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llamabuild.interrupts import Interrupts
+    from llamabuild.types.inputs import Model
     from llamabuild.types.machine import Cpu, Machine
     from llamabuild.types.run import Arm, DiscardedBlock, Trial
     from llamabuild.variants import Catalogue
@@ -161,14 +168,12 @@ def _resumed(run_id: str, results: Results, observer: Observer) -> tuple[Run, Ma
     if machine.fingerprint != run.machine.fingerprint:
         message = f"run {run.id} was begun on another machine ({run.machine.cpu.brand})"
         raise BadInput(message, "trials of two machines cannot be compared; begin a new run")
-    source = resolve_source(run.source.spec, on_progress=observer.note)
+    source = resolve_again(run.source, on_progress=observer.note)
     if source.digest != run.source.digest:
         message = f"the source {run.source.spec} has changed since run {run.id} was begun"
         raise BadInput(message, "begin a new run")
-    if known_file(Path(run.model.path), observer.note).sha256 != run.model.sha256:
-        message = f"the model {run.model.spec} has changed since run {run.id} was begun"
-        raise BadInput(message, "begin a new run")
     maker = Maker(source, machine.usable_threads, observer, model=run.model)
+    model = _model_again(run, maker, observer)
     arms = tuple(
         arm
         if is_prebuilt_arm(arm)
@@ -178,9 +183,25 @@ def _resumed(run_id: str, results: Results, observer: Observer) -> tuple[Run, Ma
     for arm in arms:
         if not is_prebuilt_arm(arm):
             maker.take_up(arm, run.id)
-    run = msgspec.structs.replace(run, status="running", finished="", source=source, arms=arms)
+    run = msgspec.structs.replace(
+        run, status="running", finished="", source=source, model=model, arms=arms
+    )
     results.save_run(run)
     return run, maker
+
+
+def _model_again(run: Run, maker: Maker, observer: Observer) -> Model:
+    """Return the run's model, fetched or made anew where the cache was cleared since."""
+    baseline = next(arm.variant for arm in run.arms if arm.name == run.baseline)
+    if Path(run.model.path).is_file() or baseline is None:
+        sha256, model = known_file(Path(run.model.path), observer.note).sha256, run.model
+    else:
+        model = run_model(run.model.spec, maker.sources.baseline, baseline, maker, observer)
+        sha256 = model.sha256
+    if sha256 != run.model.sha256:
+        message = f"the model {run.model.spec} has changed since run {run.id} was begun"
+        raise BadInput(message, "begin a new run")
+    return model
 
 
 def _proved(run: Run, results: Results, observer: Observer, interrupts: Interrupts) -> Run:
@@ -193,20 +214,35 @@ def _proved(run: Run, results: Results, observer: Observer, interrupts: Interrup
     proved = []
     for arm in run.arms:
         interrupts.check()
-        proved.append(arm if arm.inspections else prove(arm, run.machine.cpu))
+        proved.append(arm if arm.inspections else _inspected(arm, run, observer))
         if proved[-1].inspections:
             observer.inspected(proved[-1])
     run = _stored(_with_arms(run, proved), results)
     run = _stored(_with_arms(run, check_all(run, observer, interrupts)), results)
     run = _stored(_with_arms(run, prove_allocations(run, observer, interrupts)), results)
+    baseline = next(arm for arm in run.arms if arm.name == run.baseline)
+    if baseline.status != "ready":
+        message = f"the baseline {baseline.name}: {baseline.reason}"
+        raise BadInput(message, "choose another with --baseline")
     return _stored(_with_arms(run, prove_executions(run, observer, interrupts)), results)
+
+
+def _inspected(arm: Arm, run: Run, observer: Observer) -> Arm:
+    """Inspect one arm; a file that cannot be read costs that arm alone, unless all hang on it."""
+    try:
+        return prove(arm, run.machine.cpu)
+    except LlamabuildError as error:
+        if arm.name == run.baseline:
+            raise
+        observer.note(f"{arm.name}: {error}")
+        return msgspec.structs.replace(arm, status="not inspected", reason=str(error))
 
 
 def _with_arms(run: Run, arms: Sequence[Arm]) -> Run:
     return msgspec.structs.replace(run, arms=tuple(arms))
 
 
-RETRIED = frozenset({"bad variant", "build failed", "not built", "bench failed"})
+RETRIED = frozenset({"bad variant", "build failed", "not built", "not inspected", "bench failed"})
 
 
 def _pending_again(arms: Sequence[Arm], cpu: Cpu, *, begun: bool) -> tuple[Arm, ...]:

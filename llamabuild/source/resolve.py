@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from llamabuild.errors import BadInput
 from llamabuild.store.paths import scratch_dir
 from llamabuild.types.inputs import Source
@@ -48,6 +50,21 @@ def resolve_source(spec: str | None = None, *, on_progress: Progress | None = No
             return _from_git(parsed, tell)
         case PathSpec():
             return _from_folder(parsed)
+
+
+def resolve_again(source: Source, *, on_progress: Progress | None = None) -> Source:
+    """Return the tree that a stored source was, which for a branch is no longer what it means now.
+
+    Raises:
+        BadInput: As :func:`resolve_source`.
+        EnvironmentLacks: As :func:`resolve_source`.
+    """
+    parsed = parse_source(source.spec)
+    if not isinstance(parsed, GitSpec):
+        return resolve_source(source.spec, on_progress=on_progress)
+    recorded_commit = GitSpec(url=parsed.url, ref=source.version)
+    found = _from_git(recorded_commit, on_progress or silent)
+    return msgspec.structs.replace(found, spec=source.spec)
 
 
 def verify_source(source: Source) -> None:

@@ -63,7 +63,8 @@ class Arm(Data, frozen=True, kw_only=True):
     name: str
     status: str
     """``ready`` (built, inspected, checked), or why there are no trials: ``unsupported``,
-    ``bad variant`` (its file is wrong), ``build failed``, ``not built``, ``wrong output``,
+    ``bad variant`` (its file is wrong), ``build failed``, ``not built``, ``not inspected`` (its
+    machine code could not be read), ``wrong output``,
     ``wrong allocator`` (another malloc answered than the promised one),
     ``bench failed``, ``pending``."""
     reason: str

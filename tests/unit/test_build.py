@@ -27,7 +27,7 @@ from tests.runs import SOURCE
 @pytest.fixture(autouse=True)
 def tools(monkeypatch):
     """Tools with known identities; the test changes them to see what an id depends on."""
-    known = SimpleNamespace(compiler="gcc 12", native="-march=znver4", linker="ld 2.40")
+    known = SimpleNamespace(compiler="gcc 12", native="-march=znver4", linker="ld 2.40", lld="a")
 
     def find_tool(name, *, hash_content=False):
         version = known.linker if name == "ld" else known.compiler
@@ -36,6 +36,10 @@ def tools(monkeypatch):
 
     monkeypatch.setattr("llamabuild.build.plan.find_tool", find_tool)
     monkeypatch.setattr("llamabuild.build.execute.find_tool", find_tool)
+    monkeypatch.setattr(
+        "llamabuild.build.plan.lld_of",
+        lambda _: Tool(name="ld.lld", path="/usr/bin/ld.lld", version="", sha256=known.lld),
+    )
     monkeypatch.setattr("llamabuild.build.plan.native_resolution", lambda path: known.native)
     return known
 
@@ -368,6 +372,17 @@ def test_clang_links_its_own_lto(tools):
     argv = optimized(tools, "Debian clang version 19.1.7 (3~deb12u1)", lto="thin")
     assert "-DLLAMABUILD_LIBRARY_C_FLAGS=-flto=thin" in argv
     assert "-DLLAMABUILD_LIBRARY_LINK_FLAGS=-flto=thin;-fuse-ld=lld" in argv
+
+
+def test_the_linker_that_comes_with_clang_is_part_of_the_id(tools):
+    tools.compiler = "Debian clang version 19.1.7 (3~deb12u1)"
+
+    def ids():
+        return plan().build_id, plan(optimize=Optimize(lto="thin")).build_id
+
+    before = ids()
+    tools.lld = "another"
+    assert [a == b for a, b in zip(before, ids(), strict=True)] == [True, False]
 
 
 def test_gcc_is_not_asked_for_thin_lto(tools):

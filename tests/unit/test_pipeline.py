@@ -481,10 +481,10 @@ def compared(catalogue, maker, tmp_path):
 
 def test_a_variant_is_compared_with_its_own_arguments_and_once_for_each(compared):
     _, calls = compared("-fa", "1")
-    assert ["--flash-attn 1" in call for call in calls] == [False, True]
-    assert len(compared("--flash-attn", "1", "--poll", "0")[1]) == 2, "remembered"
+    assert ["--flash-attn 1" in call for call in calls] == [False, False, True, True]
+    assert len(compared("--flash-attn", "1", "--poll", "0")[1]) == 4, "remembered"
     _, calls = compared("-fa", "0")
-    assert len(calls) == 4
+    assert len(calls) == 8
     assert "--flash-attn 0" in calls[-1]
 
 
@@ -493,4 +493,4 @@ def test_an_argument_that_nobody_knows_is_named_each_time(compared):
         equivalence, calls = compared("--odd", "1")
         assert equivalence.verdict == "same"
         assert "--odd 1" in equivalence.reason
-    assert len(calls) == 2
+    assert len(calls) == 4

@@ -204,7 +204,7 @@ def test_bolt_trains_the_very_libraries_that_it_rewrites(tools):
 
 def test_a_bolt_profile_without_records_is_a_failure(tools):
     tools.bench = COUNTS
-    with pytest.raises(BuildFailed, match="none of 60 functions ran.*the whole log is in"):
+    with pytest.raises(BuildFailed, match="left no profile of libggml-cpu.*the whole log is in"):
         ensure(bolt=True)
     assert list(cache_dir("profiles").iterdir()) == []
 

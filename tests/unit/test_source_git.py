@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from llamabuild.errors import BadInput, EnvironmentLacks
-from llamabuild.source import resolve_source, verify_source
+from llamabuild.source import resolve_again, resolve_source, verify_source
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
@@ -102,3 +102,11 @@ def test_a_hostile_config_of_the_transport_is_not_run(repository, tmp_path):
     with pytest.raises(BadInput):
         resolve_source(f"git:ext::touch {tmp_path}/evil@main")
     assert not (tmp_path / "evil").exists()
+
+
+def test_a_stored_branch_is_the_commit_that_it_was(repository):
+    before = resolve_source(repository.spec("main"))
+    repository.commit("second")
+    assert resolve_again(before) == before
+    repository.folder.rename(repository.folder.with_name("away"))
+    assert resolve_again(before) == before

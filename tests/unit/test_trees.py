@@ -122,6 +122,10 @@ class Kitchen:
 def kitchen(monkeypatch):
     kitchen = Kitchen()
     monkeypatch.setattr("llamabuild.pipeline.sources.resolve_source", kitchen.fetch)
+    monkeypatch.setattr(
+        "llamabuild.pipeline.sources.resolve_again",
+        lambda source, on_progress: kitchen.fetch(source.spec, on_progress=on_progress),
+    )
     monkeypatch.setattr("llamabuild.pipeline.make.make_plan", plan_of)
     monkeypatch.setattr("llamabuild.build.order.load_build", lambda build_id: None)
     monkeypatch.setattr("llamabuild.pipeline.make.execute_plan", kitchen.build)
