@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from llamabuild.report import numbers
 from llamabuild.report.allocators import LEAST_HUGE, allocations
-from llamabuild.report.execution import summary, unsampled
+from llamabuild.report.execution_summary import methods, summary, unsampled, waited
 
 if TYPE_CHECKING:
     from llamabuild.report.cost_document import Cost, CostRow
     from llamabuild.report.document import Document
+    from llamabuild.report.execution_summary import Ran, Waited
     from llamabuild.types.build import Profile
 
 FEW = 4
@@ -29,14 +30,11 @@ def proof_lines(document: Document) -> list[tuple[str, list[str]]]:
 
 def execution_lines(document: Document) -> list[str]:
     """Return where the time went, builds that agree in one line."""
-    lines = []
-    for ran in summary(document.variants):
-        names = some(ran.variants)
-        spread = ""
-        if numbers.percent(ran.low, 0) != numbers.percent(ran.high, 0):
-            low = numbers.percent(ran.low, 0).split("\u00a0", maxsplit=1)[0]
-            spread = f"; {low} to {numbers.percent(ran.high, 0)}"
-        lines.append(f"{ran.sentence} ({names}{spread})")
+    told: list[Ran | Waited] = [*summary(document.variants), *waited(document.variants)]
+    lines = [f"{item.sentence} ({some(item.variants)})" for item in told]
+    how = methods(document.variants)
+    if how:
+        lines.append(f"sampled by {how}, outside of all timing")
     lines += [
         f"what ran in {some(names)} is not known: {reason}"
         for reason, names in unsampled(document.variants).items()
@@ -72,10 +70,11 @@ def profile_lines(document: Document) -> list[str]:
 
 
 def profile_words(profile: Profile) -> str:
-    """Return what a profile was made from and how much of the program it saw."""
+    """Return what a profile was made from, by which run, and how much of the program that saw."""
+    how = f" by {'; '.join(profile.training)}" if profile.training else ""
     return (
         f"{profile.kind} profile {profile.sha256[:12]}, {profile.trained:,} of "
-        f"{profile.functions:,} functions trained on {profile.model}"
+        f"{profile.functions:,} functions trained on {profile.model}{how}"
     )
 
 

@@ -8,11 +8,11 @@ import pytest
 from llamabuild.report.allocators import allocations, huge_share
 from llamabuild.report.cost import cost_of
 from llamabuild.report.dispatch import dispatch_info
-from llamabuild.report.execution import execution_info, summary, unsampled
+from llamabuild.report.execution import execution_info
+from llamabuild.report.execution_summary import methods, summary, unsampled, waited
 from llamabuild.report.execution_words import is_waiting
 from llamabuild.report.material import prepare
 from llamabuild.report.proof_lines import cost_lines, cost_state, profile_lines, proof_lines, some
-from llamabuild.report.sections.execution import methods
 from llamabuild.report.sections.profiles import profiles
 from llamabuild.types.build import Stage
 from llamabuild.types.comparison import ComparisonSet
@@ -159,7 +159,7 @@ def test_sentences_of_builds_that_agree_are_one(document):
     names = [name for ran in found if ran.workload == "tg16" for name in ran.variants]
     assert len(names) == len(set(names)) == 33
     assert unsampled(document.variants) == {"no symbols: llama-bench is stripped": ["static"]}
-    assert methods(document) == "perf cpu-clock and SIGPROF sampler (prebuilt:llama-bench)"
+    assert methods(document.variants) == "perf cpu-clock and SIGPROF sampler (prebuilt:llama-bench)"
 
 
 def test_builds_are_grouped_by_the_function_that_their_sentence_names(document):
@@ -180,7 +180,8 @@ def test_builds_are_grouped_by_the_function_that_their_sentence_names(document):
     )
     groups = {item.variants: item.sentence for item in found}
     assert set(groups) == {("a", "b"), ("c",), ("d",), ("e",), ("f",)}
-    assert groups["a", "b"] == "60 % of tg16 in gemv"
+    assert groups["a", "b"] == "40 to 60 % of tg16 in gemv"
+    assert groups["d",] == "50 % of tg16 waiting in libgomp"
     assert (found[0].low, found[0].high) == (0.4, 0.6)
 
 
@@ -205,6 +206,39 @@ def test_a_pick_that_nothing_beats_is_the_fastest(run):
 
 
 def executed(found, **fields):
+def test_one_builds_waiting_is_not_told_of_the_others(document):
+    def ran(name, library, part, waits):
+        kernel = share("gemv", "libggml-cpu.so", part)
+        libraries = {"libggml-cpu.so": part, library: waits}
+        info = execution_info(
+            execution(kernel, share("[unknown]", library, waits), libraries=libraries)
+        )
+        return msgspec.structs.replace(variant(document, "native"), name=name, executions=(info,))
+
+    variants = (
+        ran("gcc", "libgomp.so.1.0.0", 0.8, 0.09),
+        ran("clang", "libomp.so.5", 0.7, 0.07),
+        ran("other", "libgomp.so.1", 0.75, 0.06),
+        ran("calm", "libgomp.so.1", 0.72, 0.01),
+    )
+    (same,) = summary(variants)
+    assert same.sentence == "70 to 80 % of tg16 in gemv"
+    assert [(item.sentence, item.variants) for item in waited(variants)] == [
+        ("6 to 9 % of tg16 waiting in libgomp", ("gcc", "other")),
+        ("7 % of tg16 waiting in libomp", ("clang",)),
+    ]
+    seen = msgspec.structs.replace(document, variants=variants)
+    lines = dict(proof_lines(seen))["What ran"]
+    assert "70 to 80 % of tg16 in gemv (gcc, clang, other, calm)" in lines
+    assert "7 % of tg16 waiting in libomp (clang)" in lines
+
+
+def test_how_it_was_sampled_is_named(document):
+    lines = dict(proof_lines(document))["What ran"]
+    how = "perf cpu-clock and SIGPROF sampler (prebuilt:llama-bench)"
+    assert f"sampled by {how}, outside of all timing" in lines
+
+
     info = msgspec.structs.replace(found.executions[0], **fields)
     return msgspec.structs.replace(found, executions=(info,))
 
@@ -312,3 +346,4 @@ def test_profiles_name_their_users_once(document):
 def test_many_names_are_counted():
     assert some(["a", "b"]) == "a, b"
     assert some(list("abcdefg")) == "a, b, c, d and 3 others"
+    assert "by llama-bench -t 1 -p 24 -n 0 -r 1 -m …/train.gguf; llama-bench -t 1 -p 0" in line
