@@ -1,4 +1,4 @@
-"""What ran, whose malloc, which profile, at what cost: one line each, for text and Markdown."""
+"""Unchecked output, what ran, whose malloc, which profile, at what cost: for text and Markdown."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from llamabuild.report import numbers
 from llamabuild.report.allocators import LEAST_HUGE, allocations
 from llamabuild.report.execution_summary import methods, summary, unsampled, waited
+from llamabuild.report.unchecked import unchecked_reasons
 
 if TYPE_CHECKING:
     from llamabuild.report.cost_document import Cost, CostRow
@@ -24,6 +25,7 @@ def proof_lines(document: Document) -> list[tuple[str, list[str]]]:
         ("Memory", allocation_lines(document)),
         ("Profiles", profile_lines(document)),
         ("Build cost", cost_lines(document.cost)),
+        ("Output", output_lines(document)),
     ]
     return [(title, lines) for title, lines in found if lines]
 
@@ -32,6 +34,14 @@ def execution_lines(document: Document) -> list[str]:
     """Return where the time went, builds that agree in one line."""
     told: list[Ran | Waited] = [*summary(document.variants), *waited(document.variants)]
     lines = [f"{item.sentence} ({some(item.variants)})" for item in told]
+def output_lines(document: Document) -> list[str]:
+    """Return which builds were timed although their output was not compared, and why not."""
+    return [
+        f"not checked, timed all the same: {some(names)}: {reason}"
+        for reason, names in unchecked_reasons(document.variants).items()
+    ]
+
+
     how = methods(document.variants)
     if how:
         lines.append(f"sampled by {how}, outside of all timing")
@@ -104,8 +114,8 @@ def cost_state(row: CostRow) -> str:
     return "was there already" if row.cached else "built"
 
 
-def some(names: tuple[str, ...] | list[str], limit: int = FEW) -> str:
+def some(names: tuple[str, ...] | list[str], limit: int = FEW, between: str = ", ") -> str:
     """Write the first names, and how many more there are."""
     if len(names) <= limit + 1:
-        return ", ".join(names)
-    return f"{', '.join(names[:limit])} and {numbers.count(len(names) - limit, 'other')}"
+        return between.join(names)
+    return f"{between.join(names[:limit])} and {numbers.count(len(names) - limit, 'other')}"
