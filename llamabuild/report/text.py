@@ -95,7 +95,8 @@ def print_text(document: Document, console: Console) -> None:
     for variant in document.variants:
         if variant.reason:
             line = Text(f"{variant.name}: ", style="bold")
-            console.print(line.append(f"{variant.status}: {variant.reason}", style="not bold"))
+            state = "partly without results" if variant.status == "ready" else variant.status
+            console.print(line.append(f"{state}: {variant.reason}", style="not bold"))
         for item in variant.inspection.expectations:
             if not item.passed:
                 line = Text(f"{variant.name}: ", style="bold")

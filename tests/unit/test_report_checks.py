@@ -103,3 +103,14 @@ def test_an_arm_that_failed_on_one_workload_is_named_as_such(run, comparisons, a
     state, headline, detail = check(document(ready, half_of(comparisons, arm)), MEASURED)
     assert (state, headline) == (WARN, "33 of 34 builds measured")
     assert detail == f"not on every workload: {arm}"
+
+
+def test_results_on_one_workload_are_not_none(run, comparisons):
+    partly = {"reason": "tg16: llama-bench crashed: SIGILL"}
+    found = document(run, half_of(comparisons, "lto"), lto=partly)
+    text = render_markdown(found)
+    without, _, rest = text.partition("Partly without results:")
+    assert "- lto: tg16: llama-bench crashed: SIGILL" in rest
+    assert "lto: tg16" not in without
+    assert "- amx: unsupported, this CPU lacks amx" in without.partition("Without results:")[2]
+    assert "lto: partly without results: tg16: llama-bench crashed" in render_text(found)
