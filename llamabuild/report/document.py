@@ -241,6 +241,9 @@ class VariantResult(Data, frozen=True):
     """Components of a composed variant, the base first."""
     status: str
     reason: str
+    copy_of: str
+    """The baseline's name where this is the very same build, run in the very same way, so that all
+    that it shows is noise; else empty."""
     source: SourceInfo | None
     """None where it is the run's own."""
     prebuilt: Prebuilt | None
@@ -277,7 +280,7 @@ class Finding(Data, frozen=True):
 
     topic: str
     """``noise``, ``fastest``, ``overall``, ``simpler``, ``no difference``, ``equivalent``,
-    ``slower``, ``dispatch``, ``prebuilt`` or ``not measured``."""
+    ``slower``, ``copy``, ``dispatch``, ``prebuilt`` or ``not measured``."""
     text: str
     """A sentence or two, names in backticks."""
     variants: tuple[str, ...]

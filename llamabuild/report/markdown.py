@@ -148,8 +148,13 @@ def _cells(variant: VariantResult) -> list[str]:
     name = escape(variant.name)
     if variant.source is not None:
         name += f" (source {escape(variant.source.spec)})"
+    if variant.copy_of:
+        name += f" (copy of {escape(variant.copy_of)})"
     kind = escape(variant.kind) or numbers.MISSING
-    cells = [name, kind, escape(inspection.highest) if inspected else numbers.MISSING]
+    simd = escape(inspection.highest) if inspected else numbers.MISSING
+    if inspected and inspection.kernels is not None:
+        simd += f", {numbers.percent(inspection.kernels.share, 0)} vector"
+    cells = [name, kind, simd]
     for result in variant.workloads:
         cells += [numbers.throughput(result.median), _compared(result, variant.status)]
     return cells

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from llamabuild.report.checks import GOOD, WARN, checks
+from llamabuild.report.copies import with_copies_named
 from llamabuild.report.markdown import render_markdown
 from llamabuild.report.material import prepare
 from llamabuild.report.text import render_text
@@ -114,3 +115,24 @@ def test_results_on_one_workload_are_not_none(run, comparisons):
     assert "lto: tg16" not in without
     assert "- amx: unsupported, this CPU lacks amx" in without.partition("Without results:")[2]
     assert "lto: partly without results: tg16: llama-bench crashed" in render_text(found)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"environment": {"X": "1"}},
+        {"bench_arguments": ("-lm", "none")},
+        {"launcher": ("taskset", "-c", "0")},
+        {"allocator": catalogue.run().arms[20].variant.allocator},
+    ],
+)
+def test_the_same_files_run_in_another_way_are_no_copy(run, comparisons, changes):
+    variants = document(run, comparisons).variants
+    first = next(v for v in variants if v.name == "native")
+    copy = replace(first, name="gcc")
+    other = replace(copy, settings=replace(copy.settings, **changes))
+    assert [v.copy_of for v in with_copies_named((first, copy, other), "native")] == [
+        "",
+        "native",
+        "",
+    ]
