@@ -140,6 +140,19 @@ def test_a_prebuilt_program_is_held_against_what_is_told_apart_from_it(document,
     assert "no variant here" in left_on_the_table(own, (), [vague, broken])
 
 
+def test_where_the_prebuilt_program_is_ahead_is_told_too(document, result):
+    own = of(document, "prebuilt:x", result(1.0, 0.99, 1.01), result(1.0, 0.99, 1.01, name="tg16"))
+    best = of(document, "best", result(1.5, 1.4, 1.6), result(0.9, 0.88, 0.92, name="tg16"))
+    said = left_on_the_table(own, (), [own, best])
+    assert said.endswith("is 50\u00a0% faster at pp64 and slower at tg16 (by 10\u00a0%).")
+    short = [
+        replace(item, workloads=tuple(replace(w, low=None, high=None) for w in item.workloads))
+        for item in (own, best)
+    ]
+    said = left_on_the_table(short[0], (), short)
+    assert "came out 50\u00a0% faster at pp64 and slower at tg16 (by 10\u00a0%) (too" in said
+
+
 def test_a_copy_of_the_baseline_alone_wins_nothing(document, result):
     fast = (result(1.9, 1.8, 2.0), result(1.9, 1.8, 2.0, name="tg16"))
     copy = replace(of(document, "gcc", *fast), copy_of="native")
