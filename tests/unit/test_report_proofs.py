@@ -239,6 +239,53 @@ def test_how_it_was_sampled_is_named(document):
     assert f"sampled by {how}, outside of all timing" in lines
 
 
+def test_dispatch_says_what_it_picked_and_what_was_faster(document):
+    found = variant(document, "dispatch").dispatch
+    assert found.library == "libggml-cpu-sapphirerapids.so"
+    assert 0.7 < found.share < 1
+    # A fork and an allocator were faster, which says nothing of the choice of a backend.
+    assert found.fastest == ("pp64", "tg16")
+    assert found.rivals == ("generic", "sse42", "avx2", "avx512", "avx512-vnni", "native")
+    assert "At tg16 `ik-rtr` and 9 others were faster, none by SIMD alone." in found.sentence
+    assert "hardly tested" not in found.sentence
+    assert variant(document, "native").dispatch is None
+
+
+def test_a_pick_that_nothing_beats_is_the_fastest(run):
+    arms = tuple(arm for arm in run.arms if arm.name in {"native", "dispatch", "avx2"})
+    comparisons = catalogue.comparison_set()
+    few = tuple(c for c in comparisons.comparisons if c.arm in {arm.name for arm in arms})
+    changed = msgspec.structs.replace(comparisons, comparisons=few)
+    found = prepare(msgspec.structs.replace(run, arms=arms), (), changed).document
+    picked = variant(found, "dispatch").dispatch
+    assert picked.fastest == ("pp64", "tg16")
+    assert picked.sentence.count("no build was shown to be faster") == 2
+
+
+def test_a_faster_instruction_set_is_a_better_choice(document):
+    loads = tuple(
+        msgspec.structs.replace(load, ratio=1.2, low=1.1, high=1.3, verdict="faster")
+        for load in variant(document, "avx512").workloads
+    )
+    variants = tuple(
+        msgspec.structs.replace(v, workloads=loads) if v.name == "avx512" else v
+        for v in document.variants
+    )
+    found = dispatch_info(variant(document, "dispatch"), variants)
+    assert found.fastest == ()
+    assert "`avx512` by SIMD alone" in found.sentence
+
+
+@pytest.mark.parametrize(("beside", "rivals"), [(("native",), ("native",)), (("lto",), ())])
+def test_without_another_instruction_set_the_choice_was_hardly_tested(document, beside, rivals):
+    own = variant(document, "dispatch")
+    found = dispatch_info(own, (own, *(variant(document, name) for name in beside)))
+    assert found.rivals == rivals
+    assert found.fastest == (("pp64", "tg16") if rivals else ())
+    assert found.sentence.endswith("so the choice was hardly tested.")
+
+
+def executed(found, **fields):
     info = msgspec.structs.replace(found.executions[0], **fields)
     return msgspec.structs.replace(found, executions=(info,))
 
@@ -248,7 +295,7 @@ def test_without_an_interval_nothing_is_said_to_be_faster_than_the_pick(document
     loads = tuple(msgspec.structs.replace(w, low=None, high=None) for w in own.workloads[:1])
     own = msgspec.structs.replace(own, workloads=(*loads, *own.workloads[1:]))
     found = dispatch_info(own, document.variants)
-    assert found.fastest == ()
+    assert found.fastest == ("tg16",)
     assert "At pp64 there are too few blocks to tell." in found.sentence
     assert "At tg16 `ik-rtr`" in found.sentence
 
@@ -261,7 +308,9 @@ def test_what_was_loaded_last_is_the_pick_where_nothing_was_sampled(document):
     assert (found.library, found.share) == (zen, 0.0)
     assert "was loaded last, and too little was sampled" in found.sentence
     agrees = executed(own, libraries={zen: 0.9}, loaded=(other, zen))
-    assert dispatch_info(agrees, ()).sentence.startswith(f"`dispatch` picked {zen}.")
+    assert f"`dispatch` picked {zen} (loaded last, and ran)." in dispatch_info(agrees, ()).sentence
+    ran = executed(own, libraries={zen: 0.9}, loaded=())
+    assert f"picked {zen} (by what ran; what was loaded was not" in dispatch_info(ran, ()).sentence
     differs = executed(own, libraries={zen: 0.9}, loaded=(zen, other))
     assert f"picked {zen} (by what ran; {other} was loaded last)." in (
         dispatch_info(differs, ()).sentence
