@@ -16,24 +16,24 @@ if TYPE_CHECKING:
     from llamabuild.types.build import Profile
 
 FEW = 4
+BUILD_COST = "Build cost"
+"""Title of the last of them."""
+BUILD_FAILED = "build failed"
+NO_MULTIPLE = "no stock build from nothing in the store, so no multiple"
 
 
 def proof_lines(document: Document) -> list[tuple[str, list[str]]]:
     """Return titles with their lines; without those that have none."""
     found = [
+        ("Output", output_lines(document)),
         ("What ran", execution_lines(document)),
         ("Memory", allocation_lines(document)),
         ("Profiles", profile_lines(document)),
-        ("Build cost", cost_lines(document.cost)),
-        ("Output", output_lines(document)),
+        (BUILD_COST, cost_lines(document.cost)),
     ]
     return [(title, lines) for title, lines in found if lines]
 
 
-def execution_lines(document: Document) -> list[str]:
-    """Return where the time went, builds that agree in one line."""
-    told: list[Ran | Waited] = [*summary(document.variants), *waited(document.variants)]
-    lines = [f"{item.sentence} ({some(item.variants)})" for item in told]
 def output_lines(document: Document) -> list[str]:
     """Return which builds were timed although their output was not compared, and why not."""
     return [
@@ -42,6 +42,10 @@ def output_lines(document: Document) -> list[str]:
     ]
 
 
+def execution_lines(document: Document) -> list[str]:
+    """Return where the time went, builds that agree in one line."""
+    told: list[Ran | Waited] = [*summary(document.variants), *waited(document.variants)]
+    lines = [f"{item.sentence} ({some(item.variants)})" for item in told]
     how = methods(document.variants)
     if how:
         lines.append(f"sampled by {how}, outside of all timing")
@@ -97,12 +101,18 @@ def cost_lines(cost: Cost) -> list[str]:
         f"{numbers.seconds(cost.cpu_seconds)} of CPU time"
     )
     if cost.multiple is not None:
-        full = numbers.seconds(cost.full_build_seconds)
-        text += f"; {cost.multiple:.1f} times the first full build ({cost.full_build}, {full})"
+        stock = f"{cost.full_build}, {numbers.seconds(cost.full_build_seconds)}"
+        text += f"; {cost.multiple:.1f} times a stock build from nothing ({stock})"
+    else:
+        text += f"; {NO_MULTIPLE}"
+    lines = [text]
+    failed = [row.variant for row in cost.rows if row.why_none == BUILD_FAILED]
+    if failed:
+        lines.append(f"not counted, since they failed: {some(failed)}")
     free = [row.variant for row in cost.rows if row.shares]
-    return [text, f"nothing to build for {some(free)}: they run a build of another"][
-        : 1 + bool(free)
-    ]
+    if free:
+        lines.append(f"nothing to build for {some(free)}: they run a build of another")
+    return lines
 
 
 def cost_state(row: CostRow) -> str:

@@ -16,10 +16,11 @@ from llamabuild.report.document import FAILED, NOT_INSPECTED
 from llamabuild.report.findings import NOT_MEASURED
 from llamabuild.report.palette import VERDICT_MARK
 from llamabuild.report.portable import clean
-from llamabuild.report.proof_lines import proof_lines
+from llamabuild.report.proof_lines import BUILD_COST, proof_lines
 from llamabuild.report.ranking import ranked
 from llamabuild.report.rows import run_row
 from llamabuild.report.sweep_rows import sweep_cells, sweep_headers
+from llamabuild.report.text_cost import cost_table
 from llamabuild.types.comparison import BASELINE, EQUIVALENT, FASTER, NO_DIFFERENCE, SLOWER
 
 if TYPE_CHECKING:
@@ -223,6 +224,9 @@ def _print_footer(document: Document, console: Console) -> None:
         console.print(Text(f"{title}:", style="bold"))
         for line in lines:
             _print_item(line, console)
+        if title == BUILD_COST and (table := cost_table(document.cost)) is not None:
+            console.print(table)
+            console.print()
     blocks = numbers.count(document.blocks, "block")
     discarded = len(document.discarded)
     console.print(

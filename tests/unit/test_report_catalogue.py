@@ -113,6 +113,25 @@ def test_the_same_build_by_another_name_is_a_copy_and_is_ranked_nowhere(comparis
     assert "copy of native" in "".join(Page(render_html(material)).text)
 
 
+def test_the_terminal_has_the_table_of_marginal_costs(document):
+    text = render_text(document)
+    table = text[text.index("Build cost:") :].splitlines()
+    row = next(line.split() for line in table if line.startswith("pgo "))
+    assert row[:10] == ["pgo", "3", "min", "15", "s", "330", "92", "%", "21", "of"]
+    assert row[-1] == "built"
+    assert any(line.startswith("avx2 ") and line.endswith("was there") for line in table)
+    assert not any(line.startswith("mimalloc ") for line in table)  # it runs a build of another
+
+
+def test_a_run_that_built_nothing_has_no_table_of_costs(comparisons):
+    run = catalogue.run()
+    arms = tuple(msgspec.structs.replace(arm, build_cached=True) for arm in run.arms)
+    found = prepare(msgspec.structs.replace(run, arms=arms), (), comparisons).document
+    text = render_text(found)
+    assert "Build cost:" in text
+    assert "of stock" not in text
+
+
 def test_the_share_of_vector_instructions_is_in_every_table(document):
     share = next(v for v in document.variants if v.name == "avx2").inspection.kernels.share
     line = next(line for line in render_text(document).splitlines() if line.startswith("avx2 "))

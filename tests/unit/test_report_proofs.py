@@ -61,15 +61,28 @@ def test_the_sum_is_a_multiple_of_the_first_full_build(run):
     cost = cost_of(run)
     assert cost.full_build == "generic"
     assert cost.multiple == pytest.approx(cost.seconds / 213.4)
-    later = tuple(
-        msgspec.structs.replace(
-            arm, build=msgspec.structs.replace(arm.build, created="2026-11-22T23:00:00Z")
-        )
-        if arm.name == "generic"
+
+
+def rebuilt(run, name, **changes):
+    """Return the run with another build in one arm."""
+    arms = tuple(
+        msgspec.structs.replace(arm, build=msgspec.structs.replace(arm.build, **changes))
+        if arm.name == name
         else arm
         for arm in run.arms
     )
-    assert cost_of(msgspec.structs.replace(run, arms=later)).full_build == "ik"
+    return msgspec.structs.replace(run, arms=arms)
+
+
+def test_the_stock_build_is_the_runs_own_and_the_baselines_before_others(run):
+    # The fork and the optimized builds were compiled from nothing before it; they are not stock.
+    later = rebuilt(run, "generic", created="2026-11-22T23:00:00Z")
+    for name in ("lto", "clang-19", "pgo", "openblas", "native@0.3.30"):
+        later = rebuilt(later, name, cache_hits=0)
+    assert cost_of(later).full_build == "generic"
+    assert cost_of(rebuilt(later, "native", cache_hits=0)).full_build == "native"
+    cached = rebuilt(later, "generic", cache_hits=100)
+    assert (cost_of(cached).full_build, cost_of(cached).multiple) == ("", None)
 
 
 def test_without_a_full_build_there_is_no_multiple(run):
@@ -78,6 +91,14 @@ def test_without_a_full_build_there_is_no_multiple(run):
     assert (cost.full_build, cost.multiple, cost.full_build_seconds) == ("", None, None)
     assert cost.seconds > 0
     assert "times" not in cost_lines(cost)[0]
+    assert cost_lines(cost)[0].endswith("no stock build from nothing in the store, so no multiple")
+
+
+def test_builds_that_failed_are_said_not_to_be_counted(run):
+    assert "not counted, since they failed: bolt-lto" in cost_lines(cost_of(run))
+    fine = tuple(arm for arm in run.arms if arm.status != "build failed")
+    lines = cost_lines(cost_of(msgspec.structs.replace(run, arms=fine)))
+    assert not any("failed" in line for line in lines)
 
 
 def test_builds_of_others_and_failures_cost_nothing(run):
@@ -185,27 +206,6 @@ def test_builds_are_grouped_by_the_function_that_their_sentence_names(document):
     assert (found[0].low, found[0].high) == (0.4, 0.6)
 
 
-def test_dispatch_says_what_it_picked_and_what_was_faster(document):
-    found = variant(document, "dispatch").dispatch
-    assert found.library == "libggml-cpu-sapphirerapids.so"
-    assert 0.7 < found.share < 1
-    assert found.fastest == ()
-    assert "At tg16 `ik-rtr` and 9 others were faster, none by SIMD alone." in found.sentence
-    assert variant(document, "native").dispatch is None
-
-
-def test_a_pick_that_nothing_beats_is_the_fastest(run):
-    arms = tuple(arm for arm in run.arms if arm.name in {"native", "dispatch", "avx2"})
-    comparisons = catalogue.comparison_set()
-    few = tuple(c for c in comparisons.comparisons if c.arm in {arm.name for arm in arms})
-    changed = msgspec.structs.replace(comparisons, comparisons=few)
-    found = prepare(msgspec.structs.replace(run, arms=arms), (), changed).document
-    picked = variant(found, "dispatch").dispatch
-    assert picked.fastest == ("pp64", "tg16")
-    assert picked.sentence.count("no build was shown to be faster") == 2
-
-
-def executed(found, **fields):
 def test_one_builds_waiting_is_not_told_of_the_others(document):
     def ran(name, library, part, waits):
         kernel = share("gemv", "libggml-cpu.so", part)
@@ -390,9 +390,9 @@ def test_profiles_name_their_users_once(document):
     assert "someone" not in " ".join(found["pgo", "pgo-bolt"].training)
     (line,) = [line for line in profile_lines(document) if line.startswith("clang")]
     assert "1,288 of 9,431 functions trained on SmolLM2 135M Instruct Q4_1" in line
+    assert "by llama-bench -t 1 -p 24 -n 0 -r 1 -m …/train.gguf; llama-bench -t 1 -p 0" in line
 
 
 def test_many_names_are_counted():
     assert some(["a", "b"]) == "a, b"
     assert some(list("abcdefg")) == "a, b, c, d and 3 others"
-    assert "by llama-bench -t 1 -p 24 -n 0 -r 1 -m …/train.gguf; llama-bench -t 1 -p 0" in line
