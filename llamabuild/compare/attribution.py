@@ -232,7 +232,9 @@ def _irreducible(full: tuple[str, ...], asked: Sequence[str], recipe: Recipe) ->
 
 
 def _container(base: str, part: str, others: Sequence[str], recipe: Recipe) -> str:
-    """Name the part that another one is contained in; several together have no single name."""
+    """Name what brings the same as a part: the base, one of the others, or several together."""
+    if _alike(SEPARATOR.join((base, part)), base, recipe):
+        return base
     for other in others:
         alone = SEPARATOR.join((base, other))
         if any(

@@ -29,30 +29,19 @@ FEW = 3
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """Builds whose time goes into the same code on one workload."""
+    """Builds whose time goes into the same place on one workload."""
 
     workload: str
     sentence: str
-    """The code and its share, of all these builds. Where threads wait differs between them."""
-    low: float
-    high: float
-    """Smallest and largest share of that code."""
-    variants: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Waited:
-    """Builds whose threads wait for each other in the same place on one workload."""
-
-    workload: str
-    sentence: str
+    """The place, with the range of its shares over these builds; true of each of them."""
     variants: tuple[str, ...]
 
 
 def summary(variants: Iterable[VariantResult]) -> list[Ran]:
     """Return, for each workload, the code that took the most time and the builds in which it did.
 
-    What most builds do comes first.
+    What most builds do comes first. Where threads wait differs between builds with the same code
+    and is told apart, see :func:`waited`.
     """
     groups: dict[tuple[str, str, str, tuple[str, ...]], list[tuple[FunctionShare, str]]]
     groups = defaultdict(list)
@@ -67,14 +56,12 @@ def summary(variants: Iterable[VariantResult]) -> list[Ran]:
     found = []
     for (workload, *_), rows in groups.items():
         shares = [top.share for top, _ in rows]
-        low, high = min(shares), max(shares)
-        names = tuple(name for _, name in rows)
-        text = f"{percent_range(low, high)} of {workload} {_where(rows[0][0])}"
-        found.append(Ran(workload, text, low, high, names))
+        text = f"{percent_range(min(shares), max(shares))} of {workload} {_where(rows[0][0])}"
+        found.append(Ran(workload, text, tuple(name for _, name in rows)))
     return sorted(found, key=lambda item: (order.index(item.workload), -len(item.variants)))
 
 
-def waited(variants: Iterable[VariantResult]) -> list[Waited]:
+def waited(variants: Iterable[VariantResult]) -> list[Ran]:
     """Return, for each workload, where threads wait for each other, and in which builds.
 
     Only shares that are worth a word, as in the sentence of one build.
@@ -95,7 +82,7 @@ def waited(variants: Iterable[VariantResult]) -> list[Waited]:
     for (workload, place), rows in groups.items():
         shares = [share for share, _ in rows]
         text = f"{percent_range(min(shares), max(shares))} of {workload} waiting in {place}"
-        found.append(Waited(workload, text, tuple(name for _, name in rows)))
+        found.append(Ran(workload, text, tuple(name for _, name in rows)))
     return sorted(found, key=lambda item: (order.index(item.workload), -len(item.variants)))
 
 

@@ -12,7 +12,6 @@ from llamabuild.report.unchecked import unchecked_reasons
 if TYPE_CHECKING:
     from llamabuild.report.cost_document import Cost, CostRow
     from llamabuild.report.document import Document
-    from llamabuild.report.execution_summary import Ran, Waited
     from llamabuild.types.build import Profile
 
 FEW = 4
@@ -44,7 +43,7 @@ def output_lines(document: Document) -> list[str]:
 
 def execution_lines(document: Document) -> list[str]:
     """Return where the time went, builds that agree in one line."""
-    told: list[Ran | Waited] = [*summary(document.variants), *waited(document.variants)]
+    told = [*summary(document.variants), *waited(document.variants)]
     lines = [f"{item.sentence} ({some(item.variants)})" for item in told]
     how = methods(document.variants)
     if how:

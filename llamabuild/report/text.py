@@ -130,7 +130,7 @@ def results_table(document: Document) -> Table:
 
 
 def _sweep_table(info: SweepInfo) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for place, head in enumerate(sweep_headers(info)):
         table.add_column(Text(head), justify="left" if place < len(info.axes) else "right")
     for cells in sweep_cells(info):

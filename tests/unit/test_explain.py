@@ -298,6 +298,15 @@ def test_parts_that_are_one_together_leave_the_one(recipes):
     assert recipes.brought_along(question) == {"pgo-bolt": ("bolt",)}
 
 
+def test_a_part_that_changes_nothing_is_in_the_base_already():
+    def recipe(name):
+        return name.replace("+empty", "")
+
+    question = question_of(*asking("native+empty+pgo"), "native+empty+pgo", recipe)
+    assert question.contained == {"empty": "native"}
+    assert question.without == {"pgo": "native+empty"}
+
+
 def test_the_order_of_arguments_is_no_difference(recipes):
     full = "native+no-mmap+no-repack+mimalloc"
     question = question_of(*asking(full), full, recipes.recipe)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 import pytest
 
@@ -176,7 +178,7 @@ def test_sentences_of_builds_that_agree_are_one(document):
     first = found[0]
     assert "ggml_gemm_q4_K_8x8_q8_K" in first.sentence
     assert len(first.variants) > 20
-    assert first.low < first.high
+    assert re.match(r"\d+ to \d+ % of pp64 in ", first.sentence)
     names = [name for ran in found if ran.workload == "tg16" for name in ran.variants]
     assert len(names) == len(set(names)) == 33
     assert unsampled(document.variants) == {"no symbols: llama-bench is stripped": ["static"]}
@@ -203,7 +205,6 @@ def test_builds_are_grouped_by_the_function_that_their_sentence_names(document):
     assert set(groups) == {("a", "b"), ("c",), ("d",), ("e",), ("f",)}
     assert groups["a", "b"] == "40 to 60 % of tg16 in gemv"
     assert groups["d",] == "50 % of tg16 waiting in libgomp"
-    assert (found[0].low, found[0].high) == (0.4, 0.6)
 
 
 def test_one_builds_waiting_is_not_told_of_the_others(document):
