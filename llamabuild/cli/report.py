@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from . import options
+
 FORMATS = ("text", "json", "csv", "md", "html")
 
 
@@ -27,14 +29,17 @@ FORMATS = ("text", "json", "csv", "md", "html")
     help="Write to this file; a folder gets every format, the plots included.",
 )
 @click.option("--list", "listing", is_flag=True, help="List all stored runs, oldest first.")
-def command(run: str, form: str, output: Path | None, listing: bool) -> None:
+@options.as_json
+def command(*, run: str, form: str, output: Path | None, listing: bool, as_json: bool) -> None:
     """Show a stored RUN: an id, the unique start of one, or 'latest'.
 
-    The id of a run of kernels works, too; 'latest' is the latest run of variants.
+    The id of a run of kernels works, too; 'latest' is the latest run of variants. --json is the
+    same as --format json; with --list it lists the runs as one object.
     """
     if listing:
-        _list()
+        _list(as_json=as_json)
         return
+    form = "json" if as_json else form
     from llamabuild.report.kind import is_kernel_run  # noqa: PLC0415 - keeps --help quick
 
     if is_kernel_run(run):
@@ -78,13 +83,18 @@ def _is_folder(output: Path) -> bool:
     return output.is_dir() or str(output).endswith(os.sep)
 
 
-def _list() -> None:
+def _list(*, as_json: bool) -> None:
+    from llamabuild.report.listing import runs_document  # noqa: PLC0415
     from llamabuild.report.text import render_kernel_runs, render_runs  # noqa: PLC0415
+    from llamabuild.report.write import render_json  # noqa: PLC0415
     from llamabuild.store.results import Results  # noqa: PLC0415
 
     with Results.open() as results:
-        click.echo(render_runs(results.runs()), nl=False)
-        kernel_runs = results.kernel_runs()
+        runs, kernel_runs = results.runs(), results.kernel_runs()
+    if as_json:
+        click.echo(render_json(runs_document(runs, kernel_runs)), nl=False)
+        return
+    click.echo(render_runs(runs), nl=False)
     if kernel_runs:
         click.echo("\nruns of kernels:")
         click.echo(render_kernel_runs(kernel_runs), nl=False)

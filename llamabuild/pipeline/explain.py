@@ -10,14 +10,13 @@ from llamabuild.compare.attribution import attribute, question_answered, questio
 from llamabuild.errors import BadInput, Interrupted
 from llamabuild.store.results import Results
 from llamabuild.variants import load_catalogue
-from llamabuild.variants.compose import CannotCombine
 
+from .recipes import Recipes
 from .story import run_variants
 
 if TYPE_CHECKING:
     from llamabuild.compare.attribution import Attribution, Question
     from llamabuild.types.run import Run
-    from llamabuild.variants import Catalogue
 
     from .observer import Observer
     from .request import Request
@@ -56,10 +55,13 @@ def explain_run(run_id: str, variant: str | None, wishes: Request, observer: Obs
     with Results.open() as results:
         asked = results.run(run_id)
         trials = results.trials(asked.id)
-    if (answered := _answered(asked)) and variant in {None, answered.full}:
-        return Explained(_explains(asked), asked, attribute(asked, trials, answered))
-    catalogue = load_catalogue(asked.source.spec, wishes.variants_dirs)
-    question = question_of(asked, trials, variant, lambda name: _composes(catalogue, name))
+    recipes = Recipes(load_catalogue(asked.source.spec, wishes.variants_dirs))
+    if (answered := _answered(asked, recipes)) and variant in {None, answered.full}:
+        brings = recipes.brought_along(answered)
+        return Explained(_explains(asked), asked, attribute(asked, trials, answered, brings))
+    question = question_of(asked, trials, variant, recipes.recipe)
+    for part, other in question.contained.items():
+        observer.note(f"{part} is contained in {other}: leaving it out would change nothing")
     parts = ", ".join(question.without)
     where = f" from {question.source}" if question.source else ""
     observer.note(f"explaining {question.full} against {question.base}{where}: {parts}")
@@ -69,11 +71,12 @@ def explain_run(run_id: str, variant: str | None, wishes: Request, observer: Obs
         then = "once it is done, 'python -m llamabuild explain latest' gives the answer"
         raise Interrupted(error.message, f"{error.remedy}; {then}") from None
     with Results.open() as results:
-        attribution = attribute(run, results.trials(run.id), question)
+        brings = recipes.brought_along(question)
+        attribution = attribute(run, results.trials(run.id), question, brings)
     return Explained(asked.id, run, attribution)
 
 
-def _answered(run: Run) -> Question | None:
+def _answered(run: Run, recipes: Recipes) -> Question | None:
     """What a run was made to answer, such as one that was interrupted and resumed.
 
     Raises:
@@ -81,7 +84,7 @@ def _answered(run: Run) -> Question | None:
     """
     if COMMAND not in run.command[: len(PROGRAM) + 1]:
         return None
-    question = question_answered(run)
+    question = question_answered(run, recipes.recipe)
     if question and run.status != "done":
         message = f"run {run.id} is not complete"
         raise BadInput(message, f"'python -m llamabuild variants --resume {run.id}' goes on")
@@ -91,14 +94,6 @@ def _answered(run: Run) -> Question | None:
 def _explains(run: Run) -> str:
     """The run that raised the question, by the command that was typed."""
     return next(filter(RUN_ID.fullmatch, run.command), "an earlier run")
-
-
-def _composes(catalogue: Catalogue, name: str) -> bool:
-    try:
-        catalogue.get(name)
-    except CannotCombine:
-        return False
-    return True
 
 
 def request_for(asked: Run, question: Question, wishes: Request) -> Request:

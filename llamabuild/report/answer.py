@@ -39,8 +39,16 @@ def answer(
     measured = [
         variant
         for variant in variants
-        if variant.name != baseline and any(_counts(result) for result in variant.workloads)
+        if variant.name != baseline
+        and not variant.copy_of
+        and any(_counts(result) for result in variant.workloads)
     ]
+    if not measured and (copies := [v.name for v in variants if v.copy_of]):
+        verb = "is" if len(copies) == 1 else "are"
+        return (
+            f"{few(copies, FEW)} {verb} the same build as `{baseline}`, run the same way, "
+            "so this run has no winner."
+        )
     if not measured:
         return "No build could be compared with another in this run, so it has no winner."
     doubt = "" if usable else f" But {DOUBT}"

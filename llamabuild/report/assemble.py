@@ -8,6 +8,7 @@ import msgspec
 
 from llamabuild.report.answer import answer, workload_names
 from llamabuild.report.assemble_variant import source_info, tool_versions, variant_result
+from llamabuild.report.copies import with_copies_named
 from llamabuild.report.cost import cost_of
 from llamabuild.report.dispatch import dispatch_info
 from llamabuild.report.document import (
@@ -50,7 +51,9 @@ def build_document(
         limits: What the run could not show, in words.
         kernel_run: The probes of the run's machine; None if there are none.
     """
-    variants = tuple(variant_result(run, arm, trials, comparisons) for arm in run.arms)
+    variants = with_copies_named(
+        (variant_result(run, arm, trials, comparisons) for arm in run.arms), clean(run.baseline)
+    )
     variants = tuple(
         msgspec.structs.replace(variant, dispatch=dispatch_info(variant, variants))
         for variant in variants

@@ -51,6 +51,7 @@ def variant_result(
         description=clean(arm.variant.description) if arm.variant else "",
         kind=clean(arm.variant.kind) if arm.variant else "",
         parts=tuple(clean(part) for part in arm.variant.parts) if arm.variant else (),
+        copy_of="",
         status=arm.status,
         reason=clean(arm.reason),
         source=source_info(arm.source) if arm.source else None,

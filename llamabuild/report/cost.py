@@ -9,10 +9,14 @@ import msgspec
 
 from llamabuild.report.cost_document import Cost, CostRow
 from llamabuild.report.portable import clean
+from llamabuild.types.variant import Flags, Optimize, Toolchain
 
 if TYPE_CHECKING:
     from llamabuild.types.build import Build, Stage
     from llamabuild.types.run import Arm, Run
+
+STOCK_KINDS = {"simd", ""}
+"""Kinds of variants that differ from upstream in instruction sets alone; old runs had no kinds."""
 
 
 def cost_of(run: Run) -> Cost:
@@ -26,7 +30,7 @@ def cost_of(run: Run) -> Cost:
     inputs: dict[str, tuple[Stage, ...]] = {}
     rows = tuple(_row(arm, owners, profiles, inputs) for arm in run.arms)
     own = [row for row in rows if row.build and not row.shares and not row.why_none]
-    full = _first_full(run)
+    full = _stock(run)
     seconds = sum(row.seconds for row in own)
     return Cost(
         rows=rows,
@@ -102,15 +106,35 @@ def _profile_stages(build: Build, known: set[str]) -> tuple[Stage, ...]:
     )
 
 
-def _first_full(run: Run) -> Arm | None:
-    """Return the arm whose build was made first of those that were compiled from nothing."""
-    full = [
-        arm
-        for arm in run.arms
-        if arm.build is not None
+def _stock(run: Run) -> Arm | None:
+    """Return the arm whose build is a stock one that was compiled from nothing.
+
+    The baseline's if that is one, else the first that was made.
+    """
+    full = [arm for arm in run.arms if _is_stock(arm)]
+    return min(
+        full,
+        key=lambda arm: (arm.name != run.baseline, arm.build.created if arm.build else ""),
+        default=None,
+    )
+
+
+def _is_stock(arm: Arm) -> bool:
+    """Whether a build is upstream's but for its instruction sets, and no cache gave it a file.
+
+    A fork, another compiler or an optimization is no measure of what the run's source costs.
+    """
+    build, variant = arm.build, arm.variant
+    return (
+        build is not None
+        and variant is not None
         and arm.prebuilt is None
-        and arm.build.compiled > 0
-        and arm.build.cache_hits <= 0
-        and arm.build.seconds > 0
-    ]
-    return min(full, key=lambda arm: arm.build.created if arm.build else "", default=None)
+        and arm.source is None
+        and variant.kind in STOCK_KINDS
+        and variant.toolchain == Toolchain()
+        and variant.optimize == Optimize()
+        and variant.flags == Flags()
+        and build.compiled > 0
+        and build.cache_hits <= 0
+        and build.seconds > 0
+    )

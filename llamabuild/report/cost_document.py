@@ -41,8 +41,8 @@ class Cost(Data, frozen=True):
     """The part of ``seconds`` that was spent in this run, at most: a build made in it may have used
     a profile or an input of BOLT that was there."""
     full_build: str
-    """The arm whose build was the first that the compiler cache answered nothing of; empty when
-    there is none."""
+    """The arm with a stock build (the run's own source, nothing but instruction sets chosen) that
+    was compiled from nothing, the baseline's if it is one; empty when there is none."""
     full_build_seconds: float | None
     multiple: float | None
-    """``seconds`` over ``full_build_seconds``."""
+    """``seconds`` over ``full_build_seconds``; builds that failed are in neither."""

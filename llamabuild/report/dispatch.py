@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from llamabuild.report import numbers
 from llamabuild.report.document import DispatchInfo
 from llamabuild.report.execution import facts, matches
-from llamabuild.report.ranking import apart, bounds
+from llamabuild.report.ranking import apart, bounds, is_measured
 from llamabuild.types.comparison import BASELINE, SLOWER
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SIMD = "simd"
 """Kind of the variants that differ in their instruction sets alone."""
+UNTESTED = "No other instruction set ran beside it, so the choice was hardly tested."
 
 
 def dispatch_info(variant: VariantResult, variants: Sequence[VariantResult]) -> DispatchInfo | None:
@@ -26,18 +27,43 @@ def dispatch_info(variant: VariantResult, variants: Sequence[VariantResult]) -> 
     if picked is None:
         return None
     library, share, words = picked
+    rivals = [other for other in variants if _is_rival(other, variant)]
     ahead = {
         result.name: _ahead(place, result, variants)
         for place, result in enumerate(variant.workloads)
         if result.ratio is not None
     }
-    fastest = tuple(name for name, others in ahead.items() if others is not None and not others)
+    fastest = tuple(
+        name
+        for name, others in ahead.items()
+        if rivals and others is not None and not any(other in rivals for other in others)
+    )
+    sentences = [f"`{variant.name}` picked {words}.", _verdict(ahead, rivals)]
+    if ahead and not any(_is_other_choice(rival) for rival in rivals):
+        sentences.append(UNTESTED)
     return DispatchInfo(
         library=library,
         share=share,
         fastest=fastest,
-        sentence=f"`{variant.name}` picked {words}. {_verdict(ahead)}".rstrip(),
+        rivals=tuple(rival.name for rival in rivals),
+        sentence=" ".join(filter(None, sentences)),
     )
+
+
+def _is_rival(other: VariantResult, variant: VariantResult) -> bool:
+    """Whether a build says something about the choice: an allocator or a fork says nothing."""
+    return (
+        other.kind == SIMD
+        and other.name != variant.name
+        and other.source == variant.source
+        and not other.copy_of
+        and is_measured(other)
+    )
+
+
+def _is_other_choice(rival: VariantResult) -> bool:
+    """Whether it uses what another backend would: ``native`` is what dispatch should pick."""
+    return rival.build is None or not rival.build.native_resolution
 
 
 def _picked(variant: VariantResult) -> tuple[str, float, str] | None:
@@ -56,8 +82,10 @@ def _picked(variant: VariantResult) -> tuple[str, float, str] | None:
         return (settled[0], 0.0, f"{settled[0]} ({words})") if settled else None
     library, share = max(totals.items(), key=lambda item: item[1])
     others = [name for name in settled if name != library]
-    words = f" (by what ran; {numbers.listing(others)} was loaded last)" if others else ""
-    return library, share, f"{library}{words}"
+    words = "loaded last, and ran" if settled else "by what ran; what was loaded was not seen"
+    if others:
+        words = f"by what ran; {numbers.listing(others)} was loaded last"
+    return library, share, f"{library} ({words})"
 
 
 def _ahead(
@@ -72,7 +100,8 @@ def _ahead(
     found = [
         variant
         for variant in variants
-        if (
+        if not variant.copy_of
+        and (
             own.verdict == SLOWER
             if variant.workloads[place].verdict == BASELINE
             else apart(variant.workloads[place], own)
@@ -81,7 +110,7 @@ def _ahead(
     return sorted(found, key=lambda variant: -(variant.workloads[place].ratio or 0.0))
 
 
-def _verdict(ahead: dict[str, list[VariantResult] | None]) -> str:
+def _verdict(ahead: dict[str, list[VariantResult] | None], rivals: Sequence[VariantResult]) -> str:
     sentences = []
     for workload, others in ahead.items():
         if others is None:
@@ -92,7 +121,7 @@ def _verdict(ahead: dict[str, list[VariantResult] | None]) -> str:
             continue
         more = f" and {numbers.count(len(others) - 1, 'other')}" if len(others) > 1 else ""
         verb = "was" if len(others) == 1 else "were"
-        alone = [f"`{variant.name}`" for variant in others if variant.kind == SIMD]
+        alone = [f"`{variant.name}`" for variant in others if variant in rivals]
         simd = f"{numbers.listing(alone)} by SIMD alone" if alone else "none by SIMD alone"
         sentences.append(f"At {workload} `{others[0].name}`{more} {verb} faster, {simd}.")
     return " ".join(sentences)

@@ -225,8 +225,10 @@ class DispatchInfo(Data, frozen=True):
     share: float
     """Of the samples of all workloads, their mean; 0 where none was seen to run."""
     fastest: tuple[str, ...]
-    """Workloads on which no other build was shown to be faster than this one; without those with
-    too few blocks to tell."""
+    """Workloads on which none of the rivals was shown to be faster than this one; without those
+    with too few blocks to tell, and none where there are no rivals."""
+    rivals: tuple[str, ...]
+    """Builds of kind ``simd`` from the same source: those that speak of the choice of a backend."""
     sentence: str
 
 
@@ -239,6 +241,9 @@ class VariantResult(Data, frozen=True):
     """Group of the catalogue, such as ``simd`` or ``allocators``; may be empty."""
     parts: tuple[str, ...]
     """Components of a composed variant, the base first."""
+    copy_of: str
+    """The baseline's name where this is the very same build, run in the very same way, so that all
+    that it shows is noise; else empty."""
     status: str
     reason: str
     source: SourceInfo | None
@@ -277,7 +282,7 @@ class Finding(Data, frozen=True):
 
     topic: str
     """``noise``, ``fastest``, ``overall``, ``simpler``, ``no difference``, ``equivalent``,
-    ``slower``, ``dispatch``, ``prebuilt`` or ``not measured``."""
+    ``slower``, ``copy``, ``dispatch``, ``prebuilt`` or ``not measured``."""
     text: str
     """A sentence or two, names in backticks."""
     variants: tuple[str, ...]

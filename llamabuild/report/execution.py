@@ -1,11 +1,9 @@
-"""What was seen to run: the document's part, and the summary over all builds."""
+"""What was seen to run: the document's part."""
 
 from __future__ import annotations
 
 import fnmatch
 import tomllib
-from collections import defaultdict
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -13,32 +11,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from llamabuild.report.document import ExecutionInfo
-from llamabuild.report.execution_words import (
-    busiest,
-    execution_sentence,
-    is_waiting,
-    is_waiting_library,
-)
+from llamabuild.report.execution_words import execution_sentence, is_waiting, is_waiting_library
 from llamabuild.report.portable import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from llamabuild.report.document import VariantResult
     from llamabuild.types.proof import Execution
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """Builds whose time goes into the same code on one workload."""
-
-    workload: str
-    sentence: str
-    """Of the build with the largest share."""
-    low: float
-    high: float
-    """Smallest and largest share of that code."""
-    variants: tuple[str, ...]
 
 
 def execution_info(execution: Execution) -> ExecutionInfo:
@@ -62,40 +41,6 @@ def execution_info(execution: Execution) -> ExecutionInfo:
         waiting=_waiting(own),
         reason=clean(execution.reason),
     )
-
-
-def summary(variants: Iterable[VariantResult]) -> list[Ran]:
-    """Return, for each workload, the code that took the most time and the builds in which it did.
-
-    What most builds do comes first.
-    """
-    groups: dict[tuple[str, str, str, tuple[str, ...]], list[tuple[float, str, str]]]
-    groups = defaultdict(list)
-    order: list[str] = []
-    for variant in variants:
-        for execution in variant.executions:
-            order.append(execution.workload)
-            top = busiest(execution.functions)
-            if top is not None:
-                key = (execution.workload, top.library, top.name, top.groups)
-                groups[key].append((top.share, execution.sentence, variant.name))
-    places = {workload: place for place, workload in reversed(list(enumerate(order)))}
-    found = []
-    for (workload, *_), rows in groups.items():
-        shares = [share for share, _, _ in rows]
-        names = tuple(name for _, _, name in rows)
-        found.append(Ran(workload, max(rows)[1], min(shares), max(shares), names))
-    return sorted(found, key=lambda item: (places[item.workload], -len(item.variants)))
-
-
-def unsampled(variants: Iterable[VariantResult]) -> dict[str, list[str]]:
-    """Return why nothing is known of what ran, with the builds for which that holds."""
-    found: dict[str, list[str]] = {}
-    for variant in variants:
-        reasons = {e.reason or "nothing was sampled" for e in variant.executions if not e.functions}
-        for reason in sorted(reasons):
-            found.setdefault(reason, []).append(variant.name)
-    return found
 
 
 @cache

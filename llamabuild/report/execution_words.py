@@ -13,7 +13,7 @@ import msgspec
 from .isa import short_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from llamabuild.types.proof import Execution, FunctionShare
 
@@ -59,8 +59,8 @@ def execution_sentence(execution: Execution) -> str:
     if top is not None and not is_waiting(top):
         share = _percent(top.share)
         parts.append(f"{share} of {execution.workload} in {function_words(top)}")
-    for where, waited in _waiting(execution).items():
-        if waited >= _facts().waiting.least_share:
+    for where, waited in waiting_shares(execution.functions, execution.libraries).items():
+        if waited >= least_waiting():
             whole = "" if parts else f" of {execution.workload}"
             parts.append(f"{_percent(waited)}{whole} waiting in {where}")
     return ", ".join(parts) or f"{execution.workload}: no function stands out"
@@ -80,6 +80,37 @@ def is_waiting(function: FunctionShare) -> bool:
 def is_waiting_library(name: str) -> bool:
     """Whether threads wait for each other in all of this library, as far as ggml uses it."""
     return _is(name, _facts().waiting.libraries)
+
+
+def waiting_place(function: FunctionShare) -> str:
+    """Name where threads wait: a library without its version, or a function of ggml's own."""
+    if is_waiting_library(function.library):
+        return _without_version(function.library)
+    return function.name
+
+
+def waiting_shares(
+    functions: Sequence[FunctionShare], libraries: Mapping[str, float]
+) -> dict[str, float]:
+    """Return the share of time by where threads wait."""
+    own = {f.name: f.share for f in functions if _is(f.name, _facts().waiting.functions)}
+    files = {
+        _without_version(library): share
+        for library, share in libraries.items()
+        if is_waiting_library(library)
+    }
+    return files | own
+
+
+def least_waiting() -> float:
+    """Return the share from which on waiting is mentioned."""
+    return _facts().waiting.least_share
+
+
+def percent_range(low: float, high: float) -> str:
+    """Write the smallest and the largest of several shares: ``70 to 74 %``."""
+    first, last = _percent(low), _percent(high)
+    return last if first == last else f"{first.removesuffix(' %')} to {last}"
 
 
 def function_words(function: FunctionShare) -> str:
@@ -109,15 +140,8 @@ def _product_words(function: FunctionShare) -> list[str]:
     return found[-1:] or [f"no {next(iter(words.values()))}"]
 
 
-def _waiting(execution: Execution) -> dict[str, float]:
-    """Return the share of time by where threads wait; libraries without their versions."""
-    own = {f.name: f.share for f in execution.functions if _is(f.name, _facts().waiting.functions)}
-    files = {
-        library.split(".")[0]: share
-        for library, share in execution.libraries.items()
-        if is_waiting_library(library)
-    }
-    return files | own
+def _without_version(library: str) -> str:
+    return library.partition(".")[0]
 
 
 def _is(name: str, patterns: tuple[str, ...]) -> bool:

@@ -12,7 +12,7 @@ from llamabuild.types.base import Data
 from llamabuild.types.comparison import EQUIVALENT, FASTER, NO_DIFFERENCE, SLOWER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.table import Table
 
@@ -43,6 +43,8 @@ class ExplainDocument(Data, frozen=True, kw_only=True):
     """What the run could not show."""
     whole: tuple[Effect, ...]
     parts: tuple[Contribution, ...]
+    contained: dict[str, str]
+    """Parts that were not measured, since another one brings the same along, which is named."""
     interaction: tuple[Effect, ...]
     """Whole over the product of the parts; 1 where they do not depend on each other."""
 
@@ -61,8 +63,13 @@ def explain_document(
         blocks=attribution.comparisons.blocks,
         usable=all(item.usable for item in attribution.comparisons.noise),
         answer=" ".join(
-            _sentence(whole, attribution.parts, attribution.question.base, place)
-            for place, whole in enumerate(attribution.whole)
+            [
+                *(
+                    _sentence(whole, attribution.parts, attribution.question.base, place)
+                    for place, whole in enumerate(attribution.whole)
+                ),
+                *_containments(attribution.question.contained),
+            ]
         ),
         limits=limits,
         whole=attribution.whole,
@@ -73,9 +80,11 @@ def explain_document(
                 status=part.status,
                 reason=clean(part.reason),
                 effects=part.effects,
+                brings=part.brings,
             )
             for part in attribution.parts
         ),
+        contained=attribution.question.contained,
         interaction=attribution.interaction,
     )
 
@@ -110,10 +119,12 @@ def _table(document: ExplainDocument) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for header in ("part", *document.workloads, "verdict"):
         table.add_column(Text(header), overflow="fold")
-    rows = [(part.part, part.effects) for part in document.parts]
+    rows = [(_label(part), part.effects) for part in document.parts]
     rows.append((f"{TOGETHER} (against {document.base})", document.whole))
-    if len(document.parts) > 1:
-        rows.append((INTERACTION, document.interaction))
+    if len(document.parts) > 1 or document.contained:
+        # What a contained part does stays when the part that brings it along, too, is left out.
+        rest = "".join(f", {part}" for part in document.contained)
+        rows.append((f"{INTERACTION}{rest}", document.interaction))
     for name, effects in rows:
         cells = [_ratio(effect) for effect in effects]
         table.add_row(*(Text(cell) for cell in (name, *cells, _verdict(effects))))
@@ -136,9 +147,21 @@ def _verdict(effects: Sequence[Effect]) -> str:
     return "; ".join(f"{v} at {numbers.listing(loads)}" for v, loads in by_verdict.items())
 
 
+def _label(part: Contribution) -> str:
+    """Name a part, and what comes and goes with it."""
+    return f"{part.part} (with {numbers.listing(list(part.brings))})" if part.brings else part.part
+
+
+def _containments(contained: Mapping[str, str]) -> list[str]:
+    return [
+        f"{part} is contained in {other} and was not measured apart from it."
+        for part, other in contained.items()
+    ]
+
+
 def _sentence(whole: Effect, parts: Sequence[Contribution], base: str, place: int) -> str:
     """Return such as ``Of the 12 % [8, 16] at tg16, pgo gives 7 % [4, 10]``, with a full stop."""
-    effects = {part.part: part.effects[place] for part in parts}
+    effects = {_label(part): part.effects[place] for part in parts}
     gives = [f"{p} gives {_percent(e)}" for p, e in effects.items() if e.verdict == FASTER]
     costs = [f"{p} costs {_percent(e)}" for p, e in effects.items() if e.verdict == SLOWER]
     same = [part for part, effect in effects.items() if effect.verdict == EQUIVALENT]

@@ -52,9 +52,9 @@ class Field:
 
     @property
     def measured(self) -> list[VariantResult]:
-        """The builds with results, without the baseline."""
-        found = [v for v in self.variants if is_measured(v) and v.name != self.baseline]
-        return ranked(found)
+        """The builds with results, without the baseline and further copies of it."""
+        others = [v for v in self.variants if v.name != self.baseline and not v.copy_of]
+        return ranked([v for v in others if is_measured(v)])
 
     def leader(self, place: int) -> VariantResult | None:
         """Return the build with the highest ratio on a workload, if it was shown to be faster."""
@@ -98,6 +98,7 @@ def findings(field: Field) -> tuple[Finding, ...]:
     found += [_simpler(field), _unclear(field), _equivalent(field)]
     if many:
         found.append(_slower(field))
+    found.append(_copies(field))
     found += [
         Finding("dispatch", variant.dispatch.sentence, (variant.name,))
         for variant in field.variants
@@ -223,6 +224,19 @@ def _slower(field: Field) -> Finding | None:
     down = "down to " if len(slow) > 1 else ""
     text = f"Slower throughout: {few(names, len(names))}, {down}{numbers.listing(parts)}."
     return Finding("slower", text, tuple(names))
+
+
+def _copies(field: Field) -> Finding | None:
+    copies = [v for v in field.variants if v.copy_of]
+    if not copies:
+        return None
+    names = [variant.name for variant in copies]
+    verb, what = ("is a", "copy") if len(names) == 1 else ("are", "copies")
+    text = (
+        f"{few(names)} {verb} further {what} of `{field.baseline}`: the same build, run the same "
+        "way. What tells them apart here is noise."
+    )
+    return Finding("copy", text, tuple(names))
 
 
 def _prebuilt(field: Field, variant: VariantResult) -> Finding | None:

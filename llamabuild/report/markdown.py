@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from llamabuild.report.sweep_document import SweepInfo
     from llamabuild.roofline import Roofline
 
+READY = "ready"
+"""Status of a build that was timed; a workload may have failed all the same."""
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#&])")
 _SPACE = re.compile(r"\s+")
 
@@ -27,9 +29,14 @@ def render_markdown(document: Document) -> str:
     """Return the answer, the table of results, the reasons and how to repeat the run."""
     lines = [results_markdown(document).rstrip()]
     reasons = [variant for variant in document.variants if variant.reason]
-    if reasons:
+    without = [v for v in reasons if v.status != READY]
+    if without:
         lines += ["", "Without results:", ""]
-        lines += [f"- {escape(v.name)}: {escape(v.status)}, {escape(v.reason)}" for v in reasons]
+        lines += [f"- {escape(v.name)}: {escape(v.status)}, {escape(v.reason)}" for v in without]
+    partly = [v for v in reasons if v.status == READY]
+    if partly:
+        lines += ["", "Partly without results:", ""]
+        lines += [f"- {escape(v.name)}: {escape(v.reason)}" for v in partly]
     noise = [
         f"{escape(item.workload)} {numbers.percent(item.floor)}"
         + ("" if item.usable else " (**not usable as a gate**)")
@@ -141,8 +148,13 @@ def _cells(variant: VariantResult) -> list[str]:
     name = escape(variant.name)
     if variant.source is not None:
         name += f" (source {escape(variant.source.spec)})"
+    if variant.copy_of:
+        name += f" (copy of {escape(variant.copy_of)})"
     kind = escape(variant.kind) or numbers.MISSING
-    cells = [name, kind, escape(inspection.highest) if inspected else numbers.MISSING]
+    simd = escape(inspection.highest) if inspected else numbers.MISSING
+    if inspected and inspection.kernels is not None:
+        simd += f", {numbers.percent(inspection.kernels.share, 0)} vector"
+    cells = [name, kind, simd]
     for result in variant.workloads:
         cells += [numbers.throughput(result.median), _compared(result, variant.status)]
     return cells
@@ -152,7 +164,7 @@ def _compared(result: WorkloadResult, status: str) -> str:
     if result.verdict == BASELINE:
         return "baseline"
     if result.ratio is None:
-        return escape(result.verdict if status == "ready" else status)
+        return escape(result.verdict if status == READY else status)
     number = numbers.ratio(result.ratio, result.low, result.high)
     span = escape(numbers.interval(result.ratio, result.low, result.high))
     return f"{number} {span} {escape(result.verdict)}"

@@ -42,21 +42,26 @@ def left_on_the_table(
     """Return one sentence: what a prebuilt program was built without, and what is faster here.
 
     The best variant is the one of the run's own with the highest mean ratio. A difference is
-    called one only where the intervals of both, each against the baseline, lie apart; variants
+    called one only where the intervals of both, each against the baseline, lie apart, and it is
+    told whichever of the two it favours; variants
     without one are not the best while there is one that has it.
     """
     clauses = [missing_words(missing)]
-    rivals = [v for v in variants if not v.name.startswith(PREFIX) and is_measured(v)]
+    rivals = [
+        v for v in variants if not v.name.startswith(PREFIX) and not v.copy_of and is_measured(v)
+    ]
     if rivals and any(load.ratio for load in own.workloads):
         faster = [v for v in rivals if any(apart(*pair) for pair in _pairs(v, own))]
         best = max(faster or rivals, key=lambda v: (is_complete(v), mean_log_ratio(v)))
         pairs = _pairs(best, own)
         if faster:
             shown = [_times(theirs, mine) for theirs, mine in pairs if apart(theirs, mine)]
+            shown += [_behind(theirs, mine) for theirs, mine in pairs if apart(mine, theirs)]
             clauses.append(f"the best variant here, `{best.name}`, is {numbers.listing(shown)}")
         elif any(None in bounds(load) for pair in pairs for load in pair):
             seen = [_times(theirs, mine) for theirs, mine in pairs if _ahead(theirs, mine)]
             if seen:
+                seen += [_behind(theirs, mine) for theirs, mine in pairs if _ahead(mine, theirs)]
                 hint = "too few blocks to prove it"
                 text = f"the best variant here, `{best.name}`, came out {numbers.listing(seen)}"
                 clauses.append(f"{text} ({hint})")
@@ -76,6 +81,11 @@ def _times(best: WorkloadResult, own: WorkloadResult) -> str:
         return f"{numbers.percent(factor - 1, 0)} faster at {own.name}"
     digits = 0 if factor >= 10 else 1  # noqa: PLR2004 - two digits say enough
     return f"{factor:.{digits}f} times faster at {own.name}"
+
+
+def _behind(best: WorkloadResult, own: WorkloadResult) -> str:
+    factor = (best.ratio or 1.0) / (own.ratio or 1.0)
+    return f"slower at {own.name} (by {numbers.percent(1 - factor, 0)})"
 
 
 def _ahead(best: WorkloadResult, own: WorkloadResult) -> bool:

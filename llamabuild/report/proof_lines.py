@@ -1,4 +1,4 @@
-"""What ran, whose malloc, which profile, at what cost: one line each, for text and Markdown."""
+"""Unchecked output, what ran, whose malloc, which profile, at what cost: for text and Markdown."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from llamabuild.report import numbers
 from llamabuild.report.allocators import LEAST_HUGE, allocations
-from llamabuild.report.execution import summary, unsampled
+from llamabuild.report.execution_summary import methods, summary, unsampled, waited
+from llamabuild.report.unchecked import unchecked_reasons
 
 if TYPE_CHECKING:
     from llamabuild.report.cost_document import Cost, CostRow
@@ -14,29 +15,39 @@ if TYPE_CHECKING:
     from llamabuild.types.build import Profile
 
 FEW = 4
+BUILD_COST = "Build cost"
+"""Title of the last of them."""
+BUILD_FAILED = "build failed"
+NO_MULTIPLE = "no stock build from nothing in the store, so no multiple"
 
 
 def proof_lines(document: Document) -> list[tuple[str, list[str]]]:
     """Return titles with their lines; without those that have none."""
     found = [
+        ("Output", output_lines(document)),
         ("What ran", execution_lines(document)),
         ("Memory", allocation_lines(document)),
         ("Profiles", profile_lines(document)),
-        ("Build cost", cost_lines(document.cost)),
+        (BUILD_COST, cost_lines(document.cost)),
     ]
     return [(title, lines) for title, lines in found if lines]
 
 
+def output_lines(document: Document) -> list[str]:
+    """Return which builds were timed although their output was not compared, and why not."""
+    return [
+        f"not checked, timed all the same: {some(names)}: {reason}"
+        for reason, names in unchecked_reasons(document.variants).items()
+    ]
+
+
 def execution_lines(document: Document) -> list[str]:
     """Return where the time went, builds that agree in one line."""
-    lines = []
-    for ran in summary(document.variants):
-        names = some(ran.variants)
-        spread = ""
-        if numbers.percent(ran.low, 0) != numbers.percent(ran.high, 0):
-            low = numbers.percent(ran.low, 0).split("\u00a0", maxsplit=1)[0]
-            spread = f"; {low} to {numbers.percent(ran.high, 0)}"
-        lines.append(f"{ran.sentence} ({names}{spread})")
+    told = [*summary(document.variants), *waited(document.variants)]
+    lines = [f"{item.sentence} ({some(item.variants)})" for item in told]
+    how = methods(document.variants)
+    if how:
+        lines.append(f"sampled by {how}, outside of all timing")
     lines += [
         f"what ran in {some(names)} is not known: {reason}"
         for reason, names in unsampled(document.variants).items()
@@ -72,10 +83,11 @@ def profile_lines(document: Document) -> list[str]:
 
 
 def profile_words(profile: Profile) -> str:
-    """Return what a profile was made from and how much of the program it saw."""
+    """Return what a profile was made from, by which run, and how much of the program that saw."""
+    how = f" by {'; '.join(profile.training)}" if profile.training else ""
     return (
         f"{profile.kind} profile {profile.sha256[:12]}, {profile.trained:,} of "
-        f"{profile.functions:,} functions trained on {profile.model}"
+        f"{profile.functions:,} functions trained on {profile.model}{how}"
     )
 
 
@@ -88,12 +100,18 @@ def cost_lines(cost: Cost) -> list[str]:
         f"{numbers.seconds(cost.cpu_seconds)} of CPU time"
     )
     if cost.multiple is not None:
-        full = numbers.seconds(cost.full_build_seconds)
-        text += f"; {cost.multiple:.1f} times the first full build ({cost.full_build}, {full})"
+        stock = f"{cost.full_build}, {numbers.seconds(cost.full_build_seconds)}"
+        text += f"; {cost.multiple:.1f} times a stock build from nothing ({stock})"
+    else:
+        text += f"; {NO_MULTIPLE}"
+    lines = [text]
+    failed = [row.variant for row in cost.rows if row.why_none == BUILD_FAILED]
+    if failed:
+        lines.append(f"not counted, since they failed: {some(failed)}")
     free = [row.variant for row in cost.rows if row.shares]
-    return [text, f"nothing to build for {some(free)}: they run a build of another"][
-        : 1 + bool(free)
-    ]
+    if free:
+        lines.append(f"nothing to build for {some(free)}: they run a build of another")
+    return lines
 
 
 def cost_state(row: CostRow) -> str:
@@ -105,8 +123,8 @@ def cost_state(row: CostRow) -> str:
     return "was there already" if row.cached else "built"
 
 
-def some(names: tuple[str, ...] | list[str], limit: int = FEW) -> str:
+def some(names: tuple[str, ...] | list[str], limit: int = FEW, between: str = ", ") -> str:
     """Write the first names, and how many more there are."""
     if len(names) <= limit + 1:
-        return ", ".join(names)
-    return f"{', '.join(names[:limit])} and {numbers.count(len(names) - limit, 'other')}"
+        return between.join(names)
+    return f"{between.join(names[:limit])} and {numbers.count(len(names) - limit, 'other')}"

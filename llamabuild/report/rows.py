@@ -63,6 +63,7 @@ def comparison_rows(document: Document) -> list[Row]:
             "kind": variant.kind,
             "source": variant.source.spec if variant.source else document.source.spec,
             "build": variant.build.id if variant.build else "",
+            "copy_of": variant.copy_of,
             "workload": result.name,
             "status": variant.status,
             "reason": variant.reason,

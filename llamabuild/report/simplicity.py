@@ -30,4 +30,5 @@ def levers(variant: VariantResult, baseline: VariantResult) -> int:
     number += own.allocator != plain.allocator
     number += own.environment != plain.environment
     number += own.bench_arguments != plain.bench_arguments
+    number += own.launcher != plain.launcher
     return number + OTHER_TREE * (variant.source is not None or variant.prebuilt is not None)

@@ -16,10 +16,11 @@ from llamabuild.report.document import FAILED, NOT_INSPECTED
 from llamabuild.report.findings import NOT_MEASURED
 from llamabuild.report.palette import VERDICT_MARK
 from llamabuild.report.portable import clean
-from llamabuild.report.proof_lines import proof_lines
+from llamabuild.report.proof_lines import BUILD_COST, proof_lines
 from llamabuild.report.ranking import ranked
 from llamabuild.report.rows import run_row
 from llamabuild.report.sweep_rows import sweep_cells, sweep_headers
+from llamabuild.report.text_cost import cost_table
 from llamabuild.types.comparison import BASELINE, EQUIVALENT, FASTER, NO_DIFFERENCE, SLOWER
 
 if TYPE_CHECKING:
@@ -31,11 +32,13 @@ if TYPE_CHECKING:
     from llamabuild.types.run import Run
 
 PLAIN_WIDTH = 100
-NAME_WIDTH = 22
+NAME_WIDTH = 20
 LISTING_WIDTH = 200
 LEGEND = "  ".join(
     f"{VERDICT_MARK[verdict]} {verdict}" for verdict in (FASTER, SLOWER, EQUIVALENT, NO_DIFFERENCE)
 )
+SIMD_HEAD = "SIMD, %"
+VECTOR = f"{SIMD_HEAD}: newest instructions, and the share of vector instructions in the kernels"
 _STYLES = {FASTER: "blue", SLOWER: "red", EQUIVALENT: "cyan", BASELINE: "bold"}
 
 
@@ -84,8 +87,11 @@ def print_text(document: Document, console: Console) -> None:
     console.print(Text(document.answer.replace("`", "")), soft_wrap=False)
     console.print()
     console.print(results_table(document))
+    console.print()
     units = numbers.listing(list(dict.fromkeys(work.unit for work in document.run.workloads)))
     console.print(Text(f"{units}, ratio [interval]: {LEGEND}", style="dim"))
+    if document.sweep is None:
+        console.print(Text(VECTOR, style="dim"))
     console.print()
     for sentence in document.sweep.sentences if document.sweep else ():
         _print_item(sentence.replace("`", ""), console)
@@ -95,7 +101,8 @@ def print_text(document: Document, console: Console) -> None:
     for variant in document.variants:
         if variant.reason:
             line = Text(f"{variant.name}: ", style="bold")
-            console.print(line.append(f"{variant.status}: {variant.reason}", style="not bold"))
+            state = "partly without results" if variant.status == "ready" else variant.status
+            console.print(line.append(f"{state}: {variant.reason}", style="not bold"))
         for item in variant.inspection.expectations:
             if not item.passed:
                 line = Text(f"{variant.name}: ", style="bold")
@@ -110,9 +117,10 @@ def results_table(document: Document) -> Table:
     """
     if document.sweep is not None:
         return _sweep_table(document.sweep)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    # Without edges the columns of two workloads fit into 100.
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     table.add_column("build", no_wrap=True)
-    table.add_column("SIMD", no_wrap=True)
+    table.add_column(SIMD_HEAD, no_wrap=True)
     for workload in document.run.workloads:
         table.add_column(Text(workload.name), justify="right", no_wrap=True)
         table.add_column(Text(f"vs {document.baseline}"))
@@ -122,7 +130,7 @@ def results_table(document: Document) -> Table:
 
 
 def _sweep_table(info: SweepInfo) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for place, head in enumerate(sweep_headers(info)):
         table.add_column(Text(head), justify="left" if place < len(info.axes) else "right")
     for cells in sweep_cells(info):
@@ -141,11 +149,18 @@ def _print_item(text: str, console: Console) -> None:
 
 def _cells(variant: VariantResult) -> list[Text]:
     inspection = variant.inspection
-    highest = numbers.MISSING if inspection.verdict == NOT_INSPECTED else inspection.highest
+    inspected = inspection.verdict != NOT_INSPECTED
+    simd = inspection.highest if inspected else numbers.MISSING
+    if inspected and inspection.kernels is not None:
+        simd += f" {100 * inspection.kernels.share:.0f}"
     ready = variant.status == "ready"
+    style = "red" if inspection.verdict == FAILED else ""
+    name = Text(broken(variant.name), style="bold")
+    if variant.copy_of:
+        name.append(f"\n{broken(f'(copy of {variant.copy_of})')}", style="not bold")
     cells = [
-        Text(broken(variant.name), style="bold"),
-        Text(highest, style="red" if inspection.verdict == FAILED else ""),
+        name,
+        Text(simd, style=style),
     ]
     for place, result in enumerate(variant.workloads):
         missing = Text("" if ready or place else variant.status, style="yellow")
@@ -209,6 +224,9 @@ def _print_footer(document: Document, console: Console) -> None:
         console.print(Text(f"{title}:", style="bold"))
         for line in lines:
             _print_item(line, console)
+        if title == BUILD_COST and (table := cost_table(document.cost)) is not None:
+            console.print(table)
+            console.print()
     blocks = numbers.count(document.blocks, "block")
     discarded = len(document.discarded)
     console.print(

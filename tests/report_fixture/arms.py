@@ -6,7 +6,7 @@ from llamabuild.types.build import Build, BuiltFile, Plan
 from llamabuild.types.inspection import ExpectationResult
 from llamabuild.types.machine import Tool
 from llamabuild.types.run import Arm, Equivalence
-from llamabuild.types.variant import Expectation, Flags, Requires, Variant
+from llamabuild.types.variant import Expectation, Requires, Variant
 from tests.report_fixture.base import BASELINE_ARM, DESCRIPTIONS, digest
 from tests.report_fixture.inspections import GROUPS, inspection
 
@@ -45,7 +45,6 @@ def arm(name: str) -> Arm:
         description=DESCRIPTIONS[name],
         source="pypi:llama-cpp-python==0.3.36",
         cmake={"GGML_NATIVE": "ON" if name == "native" else "OFF", "GGML_AVX2": "ON"},
-        flags=Flags(c=("-O3",), cxx=("-O3",)),
         requires=Requires(architecture="x86_64", cpu=("avx2",)),
     )
     if name == "amx":

@@ -8,15 +8,17 @@ import pytest
 from click.testing import CliRunner
 
 from llamabuild.cli.explain import command
-from llamabuild.compare.attribution import attribute, question_of
+from llamabuild.compare.attribution import attribute, question_answered, question_of
 from llamabuild.errors import BadInput, Interrupted
 from llamabuild.pipeline import explain
 from llamabuild.pipeline.observer import Observer
+from llamabuild.pipeline.recipes import Recipes
 from llamabuild.pipeline.request import Request
 from llamabuild.report.explain import explain_document, render_explain
 from llamabuild.store.results import Results
 from llamabuild.types.run import NOISE_ARM, Arm
 from llamabuild.types.variant import Variant
+from llamabuild.variants import load_catalogue
 from tests.runs import PP, TG, make_run, make_trial
 
 BLOCKS = 12
@@ -255,8 +257,102 @@ def test_where_the_baseline_does_not_compose_the_plain_base_is_taken():
     full = "native+gcc+lto"
     run, trials = measured({"clang": (1, 1), full: (1, 1), NOISE_ARM: (1, 1)}, "clang")
     assert question_of(run, trials, full).base == "clang"
-    question = question_of(run, trials, full, lambda name: name != "clang+gcc+lto")
+    question = question_of(
+        run, trials, full, lambda name: None if name == "clang+gcc+lto" else name
+    )
     assert question.arms() == (full, "native+lto", "native+gcc", "native")
+
+
+@pytest.fixture(scope="module")
+def recipes():
+    """Return what the shipped names come to."""
+    return Recipes(load_catalogue("pypi:x==1", ()))
+
+
+def asking(full, base="native", *others):
+    names = dict.fromkeys((base, *others, full), (1, 1))
+    return measured({**names, NOISE_ARM: (1, 1)}, base)
+
+
+def test_a_part_that_another_brings_along_is_not_measured_against_itself(recipes):
+    full = "native+no-mmap+mimalloc"
+    question = question_of(*asking(full), full, recipes.recipe)
+    assert question.contained == {"no-mmap": "mimalloc"}
+    assert question.without == {"mimalloc": "native+no-mmap"}
+    assert question.arms() == (full, "native+no-mmap", "native")
+    assert recipes.brought_along(question) == {}
+
+
+@pytest.mark.parametrize("full", ["native+mimalloc", "native+pgo+mimalloc"])
+def test_what_comes_and_goes_with_a_part_is_named_beside_it(recipes, full):
+    question = question_of(*asking(full), full, recipes.recipe)
+    assert question.contained == {}
+    assert recipes.brought_along(question) == {"mimalloc": ("no-mmap",)}
+
+
+def test_parts_that_are_one_together_leave_the_one(recipes):
+    full = "native+bolt+pgo+pgo-bolt"
+    question = question_of(*asking(full), full, recipes.recipe)
+    assert question.contained == {"bolt": "pgo-bolt", "pgo": "pgo-bolt"}
+    assert question.without == {"pgo-bolt": "native"}
+    assert recipes.brought_along(question) == {"pgo-bolt": ("bolt",)}
+
+
+def test_a_part_that_changes_nothing_is_in_the_base_already():
+    def recipe(name):
+        return name.replace("+empty", "")
+
+    question = question_of(*asking("native+empty+pgo"), "native+empty+pgo", recipe)
+    assert question.contained == {"empty": "native"}
+    assert question.without == {"pgo": "native+empty"}
+
+
+def test_the_order_of_arguments_is_no_difference(recipes):
+    full = "native+no-mmap+no-repack+mimalloc"
+    question = question_of(*asking(full), full, recipes.recipe)
+    assert question.contained == {"no-mmap": "mimalloc"}
+    assert list(question.without) == ["no-repack", "mimalloc"]
+
+
+def test_a_variant_that_is_the_baseline_by_another_name_has_nothing_to_explain(recipes):
+    full, base = "native+no-mmap+mimalloc", "native+mimalloc"
+    run, trials = asking(full, base)
+    with pytest.raises(BadInput, match="no-mmap is contained in mimalloc"):
+        question_of(run, trials, full, recipes.recipe)
+
+
+def test_contained_parts_are_in_the_answer_and_in_the_table(recipes):
+    full = "native+no-mmap+mimalloc"
+    question = question_of(*asking(full), full, recipes.recipe)
+    speeds = {full: (1, 1), "native+no-mmap": (0.9, 1), "native": (0.8, 1), NOISE_ARM: (1, 1)}
+    run, trials = measured(speeds, full)
+    document = explain_document(run, "before", attribute(run, trials, question))
+    assert "no-mmap is contained in mimalloc and was not measured apart from it." in document.answer
+    assert "no-mmap makes" not in document.answer
+    assert "interaction, no-mmap" in render_explain(document)
+
+
+def test_what_a_part_brings_is_in_the_answer_and_in_the_table(recipes):
+    full = "native+mimalloc"
+    question = question_of(*asking(full), full, recipes.recipe)
+    run, trials = measured({full: (1, 1), "native": (0.8, 1), NOISE_ARM: (1, 1)}, full)
+    found = attribute(run, trials, question, recipes.brought_along(question))
+    document = explain_document(run, "before", found)
+    assert document.parts[0].brings == ("no-mmap",)
+    assert "mimalloc (with no-mmap) gives 2" in document.answer
+    assert "mimalloc (with no-mmap)" in render_explain(document).split("part")[1]
+
+
+def test_an_answer_with_a_contained_part_is_found_again(recipes):
+    full = "native+no-mmap+mimalloc"
+    speeds = {full: (1, 1), "native+no-mmap": (0.9, 1), "native": (0.8, 1), NOISE_ARM: (1, 1)}
+    run, _ = measured(speeds, full)
+    found = question_answered(run, recipes.recipe)
+    assert (found.base, found.contained) == ("native", {"no-mmap": "mimalloc"})
+
+
+def test_a_file_that_is_gone_is_no_error(recipes):
+    assert recipes.recipe("native+was-here-once") is None
 
 
 def made_to_explain(status):

@@ -60,10 +60,10 @@ def rows(text):
 
 def test_the_answer_names_the_first_of_each_workload_alone(document):
     start = (
-        "On this machine `no-repack+hugealloc` is ahead of 32 builds at prompt processing, 1.27×"
+        "On this machine `no-repack+hugealloc` is ahead of 31 builds at prompt processing, 1.27×"
     )
     assert document.answer.startswith(start)
-    assert "not told apart from 1 other; `ik-rtr` is the fastest of 34 builds" in document.answer
+    assert "not told apart from 1 other; `ik-rtr` is the fastest of 33 builds" in document.answer
     assert "at token generation, 1.20×" in document.answer
     assert document.answer.count("`") == 6
 
@@ -86,6 +86,58 @@ def test_findings_give_the_package_to_install(document):
     assert sorted(name for item in missing for name in item.variants) == sorted(WITHOUT)
     unsupported = next(item for item in missing if item.text.startswith("Unsupported"))
     assert "apt install libgoogle-perftools-dev" in unsupported.text
+
+
+def test_the_same_build_by_another_name_is_a_copy_and_is_ranked_nowhere(comparisons):
+    better = tuple(
+        msgspec.structs.replace(item, ratio=2.0, low=1.9, high=2.1, verdict="faster")
+        if item.arm == "gcc-12"
+        else item
+        for item in comparisons.comparisons
+    )
+    material = prepare(
+        catalogue.run(), (), msgspec.structs.replace(comparisons, comparisons=better)
+    )
+    document = material.document
+    copies = [v.name for v in document.variants if v.copy_of]
+    assert copies == ["gcc-12"]
+    assert "gcc-12" not in document.answer
+    (found,) = [item for item in document.findings if "gcc-12" in item.variants]
+    assert found.topic == "copy"
+    assert found.text.startswith("`gcc-12` is a further copy of `native`: the same build")
+    assert "gcc-12" not in tags(document)
+    assert "gcc-12 (copy of native)" in render_markdown(document)
+    lines = render_text(document).splitlines()
+    first = next(n for n, line in enumerate(lines) if line.startswith("gcc-12"))
+    assert lines[first + 1].strip() == "(copy of native)"
+    assert "copy of native" in "".join(Page(render_html(material)).text)
+
+
+def test_the_terminal_has_the_table_of_marginal_costs(document):
+    text = render_text(document)
+    table = text[text.index("Build cost:") :].splitlines()
+    row = next(line.split() for line in table if line.startswith("pgo "))
+    assert row[:10] == ["pgo", "3", "min", "15", "s", "330", "92", "%", "21", "of"]
+    assert row[-1] == "built"
+    assert any(line.startswith("avx2 ") and line.endswith("was there") for line in table)
+    assert not any(line.startswith("mimalloc ") for line in table)  # it runs a build of another
+
+
+def test_a_run_that_built_nothing_has_no_table_of_costs(comparisons):
+    run = catalogue.run()
+    arms = tuple(msgspec.structs.replace(arm, build_cached=True) for arm in run.arms)
+    found = prepare(msgspec.structs.replace(run, arms=arms), (), comparisons).document
+    text = render_text(found)
+    assert "Build cost:" in text
+    assert "of stock" not in text
+
+
+def test_the_share_of_vector_instructions_is_in_every_table(document):
+    share = next(v for v in document.variants if v.name == "avx2").inspection.kernels.share
+    line = next(line for line in render_text(document).splitlines() if line.startswith("avx2 "))
+    assert line.split()[:3] == ["avx2", "avx2", f"{share * 100:.0f}"]
+    row = next(line for line in results_markdown(document).splitlines() if "| avx2 |" in line)
+    assert f"| avx2, {share * 100:.0f}\u00a0% vector |" in row
 
 
 def test_an_allrounder_is_nowhere_slower(comparisons):
@@ -138,7 +190,7 @@ def test_terminal_table_fits_into_100_columns_a_line_a_build(document):
     [
         ("native", ["native"]),
         ("native+clang-19+pgo+mimalloc", ["native+clang-19+pgo", "+mimalloc"]),
-        ("a" * 30, ["a" * 22, "a" * 8]),
+        ("a" * 30, ["a" * 20, "a" * 10]),
     ],
 )
 def test_long_names_are_broken_but_whole(name, lines):

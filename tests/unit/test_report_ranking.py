@@ -10,6 +10,7 @@ from llamabuild.report.findings import Field, findings
 from llamabuild.report.material import prepare
 from llamabuild.report.prebuilt_words import left_on_the_table
 from llamabuild.report.ranking import overlap, ranked
+from llamabuild.report.simplicity import levers
 from llamabuild.types.comparison import BASELINE, FASTER, NOT_MEASURED
 from tests.report_fixture import catalogue
 
@@ -137,6 +138,32 @@ def test_a_prebuilt_program_is_held_against_what_is_told_apart_from_it(document,
     assert "the best variant here, `sure`, is 20\u00a0% faster at pp64" in said
     assert "tg16" not in said
     assert "no variant here" in left_on_the_table(own, (), [vague, broken])
+
+
+def test_where_the_prebuilt_program_is_ahead_is_told_too(document, result):
+    own = of(document, "prebuilt:x", result(1.0, 0.99, 1.01), result(1.0, 0.99, 1.01, name="tg16"))
+    best = of(document, "best", result(1.5, 1.4, 1.6), result(0.9, 0.88, 0.92, name="tg16"))
+    said = left_on_the_table(own, (), [own, best])
+    assert said.endswith("is 50\u00a0% faster at pp64 and slower at tg16 (by 10\u00a0%).")
+    short = [
+        replace(item, workloads=tuple(replace(w, low=None, high=None) for w in item.workloads))
+        for item in (own, best)
+    ]
+    said = left_on_the_table(short[0], (), short)
+    assert "came out 50\u00a0% faster at pp64 and slower at tg16 (by 10\u00a0%) (too" in said
+
+
+def test_a_copy_of_the_baseline_alone_wins_nothing(document, result):
+    fast = (result(1.9, 1.8, 2.0), result(1.9, 1.8, 2.0, name="tg16"))
+    copy = replace(of(document, "gcc", *fast), copy_of="native")
+    words = answer("native", catalogue.run().workloads, everything(document, result, copy))
+    assert words.startswith("`gcc` is the same build as `native`, run the same way")
+
+
+def test_a_pinned_build_is_not_as_simple_as_a_plain_one(document):
+    plain = variant(document, "native")
+    pinned = replace(plain, settings=replace(plain.settings, launcher=("taskset", "-c", "0")))
+    assert (levers(plain, plain), levers(pinned, plain)) == (0, 1)
 
 
 def test_what_a_prebuilt_program_leaves_on_the_table_is_a_finding(document):

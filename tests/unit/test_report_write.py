@@ -33,6 +33,21 @@ def stored(state, monkeypatch):
     monkeypatch.setenv("LLAMABUILD_STATE", str(state))
 
 
+def test_the_list_of_runs_is_one_json_object():
+    found = CliRunner().invoke(command, ["--list", "--json"])
+    assert found.exit_code == 0, found.output
+    document = json.loads(found.stdout)
+    assert document["schema"] == "llamabuild.runs/1"
+    (row,) = document["runs"]
+    assert (row["run"], row["status"], row["variants"]) == (fixture.RUN_ID, "done", 9)
+    assert document["kernel_runs"] == []
+
+
+def test_json_is_the_short_name_of_a_format():
+    found = CliRunner().invoke(command, ["latest", "--json"])
+    assert json.loads(found.stdout)["schema"] == "llamabuild.variants/1"
+
+
 def test_report_folder_is_complete_and_has_no_leftovers(tmp_path):
     page = write_report("latest", tmp_path / "out")
     assert page == tmp_path / "out" / "report.html"

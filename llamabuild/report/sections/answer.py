@@ -4,113 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llamabuild.report import numbers
-from llamabuild.report.document import FAILED, PASSED
-from llamabuild.report.proof_lines import some
+from llamabuild.report.checks import checks
 from llamabuild.report.sections.section import Section
 
 if TYPE_CHECKING:
-    from llamabuild.report.document import Document
     from llamabuild.report.material import Material
-
-FEW = 6
-GOOD, WARN, BAD = "good", "warn", "bad"
-Check = tuple[str, str, str]
-"""State, headline, detail."""
-
-
-def checks(document: Document) -> list[Check]:
-    """Return what speaks for and against believing this run."""
-    found = [
-        _measured(document),
-        _noise(document),
-        _instructions(document),
-        _output(document),
-        _allocators(document),
-    ]
-    return [check for check in found if check is not None]
-
-
-def _measured(document: Document) -> Check:
-    total = len(document.variants)
-    what = "point" if document.sweep else "build"
-    missing = [variant.name for variant in document.variants if variant.status != "ready"]
-    detail = (
-        f"without results: {some(missing, FEW)}" if missing else f"every {what} that was asked for"
-    )
-    headline = f"{total - len(missing)} of {total} {what}s measured"
-    return (WARN if missing else GOOD), headline, detail
-
-
-def _noise(document: Document) -> Check | None:
-    if not document.noise:
-        return WARN, "Noise not measured", "no copy of the baseline ran along"
-    if not document.blocks and document.discarded:
-        blocks = numbers.count(len(document.discarded), "block")
-        return BAD, "Nothing counted", f"{blocks} discarded: other programs used the machine"
-    floor = max(item.floor for item in document.noise)
-    if document.usable:
-        detail = (
-            f"a second copy of the baseline came out within {numbers.percent(floor)} of the first"
-        )
-        return GOOD, f"Noise floor {numbers.percent(floor)}", detail
-    biased = [item.workload for item in document.noise if not item.usable]
-    detail = (
-        f"two copies of the baseline differ at {numbers.listing(biased)}: not to be used as a gate"
-    )
-    return BAD, "Too noisy to trust", detail
-
-
-def _instructions(document: Document) -> Check | None:
-    verdicts = {
-        variant.name: variant.inspection.verdict
-        for variant in document.variants
-        if variant.inspection.verdict in {PASSED, FAILED}
-    }
-    if not verdicts:
-        return WARN, "SIMD not checked", "no build had expectations that were checked"
-    failed = [name for name, verdict in verdicts.items() if verdict == FAILED]
-    headline = f"SIMD as expected in {len(verdicts) - len(failed)} of {len(verdicts)}"
-    detail = (
-        f"not in: {some(failed, FEW)}" if failed else "read from the machine code of each build"
-    )
-    return (BAD if failed else GOOD), headline, detail
-
-
-def _output(document: Document) -> Check | None:
-    verdicts = {
-        variant.name: variant.equivalence.verdict
-        for variant in document.variants
-        if variant.equivalence.verdict in {"same", "different"}
-    }
-    if not verdicts:
-        return WARN, "Output not checked", "no build's output was compared with the baseline's"
-    wrong = [name for name, verdict in verdicts.items() if verdict == "different"]
-    headline = f"Same output in {len(verdicts) - len(wrong)} of {len(verdicts)}"
-    detail = (
-        f"different, therefore not timed: {some(wrong, FEW)}"
-        if wrong
-        else f"next-token probabilities match those of {document.baseline}"
-    )
-    return (WARN if wrong else GOOD), headline, detail
-
-
-def _allocators(document: Document) -> Check | None:
-    promised = {
-        variant.name: variant.allocation.passed
-        for variant in document.variants
-        if variant.allocation is not None and variant.allocation.expected
-    }
-    if not promised:
-        return None
-    wrong = [name for name, passed in promised.items() if not passed]
-    headline = f"Allocator in use in {len(promised) - len(wrong)} of {len(promised)}"
-    detail = (
-        f"another malloc answered, therefore not timed: {some(wrong, FEW)}"
-        if wrong
-        else "malloc of the running process was the promised one"
-    )
-    return (WARN if wrong else GOOD), headline, detail
 
 
 def _context(material: Material) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llamabuild.report.plots import COST as COST_PLOT
-from llamabuild.report.proof_lines import cost_state
+from llamabuild.report.proof_lines import BUILD_FAILED, NO_MULTIPLE, cost_state
 from llamabuild.report.sections.section import Section, picture
 
 if TYPE_CHECKING:
@@ -22,6 +22,10 @@ def _context(material: Material) -> dict[str, Any] | None:
         "cost": material.document.cost,
         "bytes_of": bytes_of,
         "state": cost_state,
+        "no_multiple": NO_MULTIPLE,
+        "failed": [
+            row.variant for row in material.document.cost.rows if row.why_none == BUILD_FAILED
+        ],
     }
 
 

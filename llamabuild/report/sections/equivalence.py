@@ -6,11 +6,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from llamabuild.report.sections.section import Section
+from llamabuild.report.unchecked import NOT_CHECKED
 
 if TYPE_CHECKING:
     from llamabuild.report.material import Material
-
-NOT_CHECKED = "not checked"
 
 
 def _context(material: Material) -> dict[str, Any] | None:

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 def tags(document: Document) -> dict[str, list[str]]:
     """Return what to say beside the names of the builds that stand out."""
-    others = [v for v in document.variants if is_measured(v) and v.name != document.baseline]
+    others = [
+        v
+        for v in document.variants
+        if is_measured(v) and v.name != document.baseline and not v.copy_of
+    ]
     found: dict[str, list[str]] = {}
     if len(others) < MANY:
         best = winning(others)

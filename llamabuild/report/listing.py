@@ -1,0 +1,49 @@
+"""All stored runs as one object: ``report --list --json``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llamabuild.report.portable import clean
+from llamabuild.report.rows import run_row
+from llamabuild.types.base import Data
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llamabuild.types.kernels import KernelRun
+    from llamabuild.types.run import Run
+
+SCHEMA = "llamabuild.runs/1"
+
+
+class RunsDocument(Data, frozen=True, kw_only=True):
+    """One row a run, oldest first, units in the names; no folder of this machine."""
+
+    schema: str
+    runs: tuple[dict[str, Any], ...]
+    """As a notebook gets them from ``llamabuild.runs()``."""
+    kernel_runs: tuple[dict[str, Any], ...]
+
+
+def runs_document(runs: Sequence[Run], kernel_runs: Sequence[KernelRun]) -> RunsDocument:
+    """Return what ``report --list`` shows, and the rest of each row."""
+    return RunsDocument(
+        schema=SCHEMA,
+        runs=tuple(run_row(run) for run in runs),
+        kernel_runs=tuple(_kernel_row(run) for run in kernel_runs),
+    )
+
+
+def _kernel_row(run: KernelRun) -> dict[str, Any]:
+    return {
+        "run": run.id,
+        "started_utc": run.started,
+        "finished_utc": run.finished,
+        "status": run.status,
+        "cpu": clean(run.machine.cpu.brand),
+        "machine": run.machine.fingerprint,
+        "seed": run.seed,
+        "kernels_timed": sum(row.ns_per_256 is not None for row in run.kernels),
+        "probes": len(run.probes),
+    }
