@@ -9,6 +9,7 @@ import msgspec
 
 from llamabuild.errors import BadInput
 
+from .isa_names import check_isa_names
 from .kinds import Kind
 from .strict import Table, read_strict
 
@@ -137,4 +138,5 @@ def read_variant_file(path: Path) -> VariantFile:
             if variable.endswith("_FLAGS"):
                 remedy = "compiler flags go into [flags]"
             raise BadInput(message, remedy)
+    check_isa_names(path, file)
     return file

@@ -3,9 +3,12 @@
 import pytest
 
 from llamabuild.errors import BadInput, EnvironmentLacks
+from llamabuild.inspect import group_names
+from llamabuild.inspect.architecture import ARCHITECTURES
 from llamabuild.types.machine import Cpu
 from llamabuild.variants import load_catalogue, unsupported_reason
 from llamabuild.variants.catalogue import shipped_folder
+from llamabuild.variants.isa_names import NO_GROUP, features, groups
 
 SOURCE = "pypi:llama-cpp-python==0.3.36"
 FORK = "pypi:ik-llama-cpp-python==0.1.5"
@@ -121,6 +124,9 @@ def test_a_user_file_replaces_a_shipped_one(own):
     assert own(native='description = "other"').get("native").cmake == {}
 
 
+EXPECT = 'description = "x"\n[[expect]]\nbinary = "lib*"\n'
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -140,6 +146,12 @@ def test_a_user_file_replaces_a_shipped_one(own):
         ('description = "x"\n[cmake]\nGGML_CPU_ARM_ARCH = "armv8;touch x"', "cmake"),
         ('description = "x"\n[toolchain]\nc = "gcc -wrapper x"', "toolchain.c"),
         ('description = "x"\n[runtime]\nbench = ["-m", "other.gguf"]', "runtime.bench"),
+        (f'{EXPECT}forbid = ["avx512"]', r"x.toml: expect\[0\].forbid: .* 'avx512'.*'avx512"),
+        (f'{EXPECT}forbid = ["cpu:avx2"]', r"expect\[0\].forbid: 'cpu:avx2'.*write 'avx2'"),
+        (f'{EXPECT}require = ["cpu:avx51"]', r"expect\[0\].require: unknown ISA group 'avx51'"),
+        (f'{EXPECT}require = ["popcnt"]', "unknown ISA group 'popcnt'"),
+        (f'{EXPECT}forbid = ["fma"]\n{EXPECT.partition(chr(10))[2]}forbid = ["AVX2"]', r"\[1\]"),
+        ('description = "x"\n[requires]\ncpu = ["avx_2"]', "requires.cpu: .*'avx_2'.*'avx2'"),
         ("x = " + "[" * 5000, "nested too deeply|not valid TOML"),
         ('description = "x"\n[requires]\narchitecture = "z80"', "requires.architecture"),
         ('description = "x"\n[runtime]\nenvironment = { "A=B" = "1" }', "runtime.environment"),
@@ -151,6 +163,12 @@ def test_a_wrong_file_gets_one_clear_line(own, text, says):
     with pytest.raises(BadInput, match=says) as caught:
         own(x=text).get("x")
     assert "\n" not in str(caught.value)
+
+
+def test_isa_names_of_files_are_those_that_inspect_counts():
+    counted = {name for known in ARCHITECTURES for name in group_names(known)}
+    assert set(groups()) == counted
+    assert set(groups()) | NO_GROUP == set(features())
 
 
 def test_a_longer_circle_is_shown_whole(own):
