@@ -28,6 +28,7 @@ Flag = Annotated[str, msgspec.Meta(pattern=rf"^(?!{LOADS_CODE})-{PLAIN}+$")]
 Plain = Annotated[str, msgspec.Meta(pattern=rf"^{PLAIN}*$")]
 Word = Annotated[str, msgspec.Meta(pattern=rf"^{NAME.pattern}$")]
 BenchArgument = Annotated[str, msgspec.Meta(pattern=r"^\S+$")]
+SourceFile = Annotated[str, msgspec.Meta(pattern=r"^(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_./-]*$")]
 EnvironmentName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 CMAKE_ALLOWED = re.compile(
@@ -76,6 +77,8 @@ class RequiresTable(Table, frozen=True, kw_only=True):
     cpu: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
+    source_files: tuple[SourceFile, ...] = ()
+    """Of the tree that it is built from, relative to its top."""
 
 
 class RuntimeTable(Table, frozen=True, kw_only=True):

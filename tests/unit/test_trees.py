@@ -19,7 +19,7 @@ from llamabuild.types.build import Build, BuiltFile, Plan
 from llamabuild.types.machine import Tool
 from llamabuild.types.run import Arm
 from llamabuild.types.variant import Expectation, Runtime
-from llamabuild.variants import load_catalogue
+from llamabuild.variants import CannotCombine, load_catalogue
 from tests.runs import CPU, SOURCE, chosen, make_run
 
 OLD = "pypi:llama-cpp-python==0.3.30"
@@ -149,6 +149,32 @@ def test_each_arm_is_built_from_its_own_tree_fetched_once(catalogue, kitchen):
     assert arms["native@0.3.30"].source.spec == OLD
     assert arms["ik"].source.digest == "0.1.5"
     assert arms["ik"].build.id == arms["ik-rtr"].build.id
+
+
+TILED = "ggml/src/ggml-cpu/tiled/tiled.cpp"
+
+
+def test_a_tree_without_what_a_variant_switches_is_no_copy_of_its_base(
+    catalogue, kitchen, tmp_path
+):
+    (tmp_path / TILED).parent.mkdir(parents=True)
+    (tmp_path / TILED).touch()
+    _, arms = chosen(catalogue, CPU, ("native", "no-tiled"), "native", (SOURCE.spec, OLD))
+    source = msgspec.structs.replace(SOURCE, tree=str(tmp_path))
+    ready = Maker(source, 2, Observer()).make_all(arms, Interrupts(), build_missing=True)
+    found = {arm.name: arm for arm in ready}
+    assert found["no-tiled"].build
+    assert found["native@0.3.30"].build
+    assert found["no-tiled@0.3.30"].status == "unsupported"
+    assert found["no-tiled@0.3.30"].reason == f"its source (0.3.30) has no {TILED}"
+
+
+def test_the_fork_is_not_joined_with_a_switch_that_it_lacks(catalogue):
+    with pytest.raises(CannotCombine, match="the fork has no tiled matmul"):
+        catalogue.get("ik+no-tiled")
+    with pytest.raises(CannotCombine, match="the fork has no tiled matmul"):
+        catalogue.get("ik-rtr+no-tiled")
+    assert catalogue.get("native+gcc+no-tiled").requires.source_files == (TILED,)
 
 
 @pytest.mark.parametrize(

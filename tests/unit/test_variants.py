@@ -165,6 +165,8 @@ EXPECT = 'description = "x"\n[[expect]]\nbinary = "lib*"\n'
         (f'{EXPECT}require = ["popcnt"]', "unknown ISA group 'popcnt'"),
         (f'{EXPECT}forbid = ["fma"]\n{EXPECT.partition(chr(10))[2]}forbid = ["AVX2"]', r"\[1\]"),
         ('description = "x"\n[requires]\ncpu = ["avx_2"]', "requires.cpu: .*'avx_2'.*'avx2'"),
+        ('description = "x"\n[requires]\nsource_files = ["../x"]', "requires.source_files"),
+        ('description = "x"\n[requires]\nsource_files = ["/etc/x"]', "requires.source_files"),
         ("x = " + "[" * 5000, "nested too deeply|not valid TOML"),
         ('description = "x"\n[requires]\narchitecture = "z80"', "requires.architecture"),
         ('description = "x"\n[runtime]\nenvironment = { "A=B" = "1" }', "runtime.environment"),
