@@ -61,6 +61,28 @@ def test_each_wanted_variant_takes_part_once_for_each_source(catalogue):
     assert arms[1].variant.cmake == arms[0].variant.cmake
 
 
+@pytest.mark.parametrize(
+    ("names", "named", "baseline", "arms"),
+    [
+        (("native",), None, "native", ["native", "native@0.3.30"]),
+        (("ik", "lto", "o2"), None, "lto", ["ik", "lto", "lto@0.3.30", "o2", "o2@0.3.30"]),
+        (("avx512", "native"), None, "native", ["avx512", "avx512@0.3.30", "native"]),
+        (("native",), "avx2", "avx2", ["avx2", "native", "native@0.3.30"]),
+        (("ik",), None, "native", ["native", "ik"]),
+    ],
+)
+def test_versions_are_compared_with_each_other(catalogue, names, named, baseline, arms):
+    chosen_baseline, chosen_arms = chosen(catalogue, CPU, names, named, (SOURCE.spec, OLD))
+    assert chosen_baseline == baseline
+    assert [arm.name for arm in chosen_arms][: len(arms)] == arms
+
+
+def test_without_names_versions_have_the_usual_baseline(catalogue):
+    baseline, arms = chosen(catalogue, CPU, (), None, (SOURCE.spec, OLD))
+    assert baseline == "avx2"
+    assert "avx2@0.3.30" in [arm.name for arm in arms]
+
+
 def test_with_one_source_everything_is_as_without(catalogue):
     for sources in ((), (SOURCE.spec,)):
         _, arms = chosen(catalogue, CPU, ("native",), "native", sources)
