@@ -48,9 +48,9 @@ class Choice:
 def choose_arms(catalogue: Catalogue, cpu: Cpu, request: Request) -> Choice:
     """Choose the baseline, and make an arm of every variant that is asked for.
 
-    Without names and sets these are the SIMD variants of the CPU's architecture; those that
-    cannot run here are arms with the status ``unsupported`` and the reason, and so are the parts
-    of a crossing that do not go together.
+    Without names and sets these are the SIMD variants; those that cannot run here, of another
+    architecture too, are arms with the status ``unsupported`` and the reason, and so are the
+    parts of a crossing that do not go together.
 
     The first of ``request.sources`` is the catalogue's default already. Each wanted variant that
     names no source of its own takes part once more with each further one, as ``name@version``.
@@ -62,7 +62,7 @@ def choose_arms(catalogue: Catalogue, cpu: Cpu, request: Request) -> Choice:
         EnvironmentLacks: The baseline cannot run on this machine.
     """
     points = [point.variant for point in request.sweep.points] if request.sweep else []
-    found = wanted(catalogue, cpu, request.names, request.sets, request.cross, points=points)
+    found = wanted(catalogue, request.names, request.sets, request.cross, points=points)
     whole = [each.name for each in found if not each.reason]
     further = dict(list(source_labels(request.sources).items())[1:])
     chosen = request.baseline or _default_baseline(catalogue, cpu, whole)
