@@ -31,7 +31,8 @@ from llamabuild.store.usage import mark_used
 from llamabuild.types.build import Build, Stage
 
 from .bolt import bolt_tool, unused_profile
-from .diagnosis import compiler_complaint, missing_part, unused_variables
+from .cmake_variables import unused_variables
+from .diagnosis import compiler_complaint, missing_part
 from .switches import HARNESS, switches
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def run_steps(  # noqa: PLR0917 - all of one build, in its order
             if not finished.ok:
                 raise _failure(plan, step, finished, log_file)
             if step.name == "configure":
-                if complaint := unused_variables(finished, variant):
+                if complaint := unused_variables(finished, variant, build_dir, tree):
                     raise BadInput(*complaint)
                 if lack := missing_part(finished, variant):
                     raise EnvironmentLacks(*lack)

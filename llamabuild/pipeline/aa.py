@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llamabuild.compare import compare_run
+from llamabuild.errors import Inconclusive
 from llamabuild.store.results import Results
 from llamabuild.types.base import Data
 from llamabuild.types.comparison import FASTER, SLOWER
@@ -23,6 +24,7 @@ class FalsePositives(Data, frozen=True, kw_only=True):
     """How often equal programs came out different."""
 
     comparisons: int
+    """Those that could have shown a difference: with a pair of trials in enough blocks."""
     false: int
     rate: float
     low: float
@@ -37,7 +39,11 @@ class FalsePositives(Data, frozen=True, kw_only=True):
 def measure_false_positives(runs: int, baseline: str | None, observer: Observer) -> FalsePositives:
     """Run the baseline against its copy ``runs`` times, in 12 blocks each.
 
+    A comparison that was not measured, or in too few blocks for any verdict, could not have come
+    out false and does not count.
+
     Raises:
+        Inconclusive: Not one comparison is left.
         LlamabuildError: As :func:`run_variants`.
     """
     verdicts: list[str] = []
@@ -56,8 +62,14 @@ def measure_false_positives(runs: int, baseline: str | None, observer: Observer)
         with Results.open() as results:
             noise = compare_run(run, results.trials(run.id)).noise
         for item in noise:
+            if item.comparison.low is None:
+                observer.note(f"{item.workload} of run {run.id} has too few trials to count")
+                continue
             verdicts.append(item.comparison.verdict)
             floors[item.workload] = max(floors.get(item.workload, 0.0), item.floor)
+    if not verdicts:
+        message = f"no comparison in {runs} run{'s' if runs > 1 else ''} had enough trials"
+        raise Inconclusive(message, f"'python -m llamabuild report {ids[-1]}' says why")
     return _summary(verdicts, floors, tuple(ids))
 
 

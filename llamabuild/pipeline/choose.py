@@ -48,28 +48,32 @@ class Choice:
 def choose_arms(catalogue: Catalogue, cpu: Cpu, request: Request) -> Choice:
     """Choose the baseline, and make an arm of every variant that is asked for.
 
-    Without names and sets these are the SIMD variants of the CPU's architecture; those that
-    cannot run here are arms with the status ``unsupported`` and the reason, and so are the parts
-    of a crossing that do not go together.
+    Without names and sets these are the SIMD variants; those that cannot run here, of another
+    architecture too, are arms with the status ``unsupported`` and the reason, and so are the
+    parts of a crossing that do not go together.
 
     The first of ``request.sources`` is the catalogue's default already. Each wanted variant that
     names no source of its own takes part once more with each further one, as ``name@version``.
+    With further sources the first such variant is the baseline unless another is named, so that
+    versions are compared with each other.
 
     Raises:
         BadInput: A name that is not in the catalogue, or what is not a source.
         EnvironmentLacks: The baseline cannot run on this machine.
     """
     points = [point.variant for point in request.sweep.points] if request.sweep else []
-    found = wanted(catalogue, cpu, request.names, request.sets, request.cross, points=points)
+    found = wanted(catalogue, request.names, request.sets, request.cross, points=points)
     whole = [each.name for each in found if not each.reason]
+    further = dict(list(source_labels(request.sources).items())[1:])
     chosen = request.baseline or _default_baseline(catalogue, cpu, whole)
+    if further and not request.baseline and (request.names or chosen not in whole):
+        chosen = next(_of_each_source(catalogue, cpu, whole), chosen)
     if is_prebuilt(chosen):
         message = f"'{chosen}' cannot be the baseline, which makes the model and the reference"
         raise BadInput(message, "name it as a variant instead")
     if reason := unsupported_reason(catalogue.get(chosen), cpu):
         message = f"the baseline '{chosen}' cannot run here: {reason}"
         raise EnvironmentLacks(message, "choose another with --baseline")
-    further = dict(list(source_labels(request.sources).items())[1:])
     named = with_own_names([catalogue.get(name) for name in whole])
     once = {variant.name: variant for variant in named}.values()  # a path has many spellings
     variants = [v for variant in once for v in _of_sources(variant, further)]
@@ -81,6 +85,14 @@ def choose_arms(catalogue: Catalogue, cpu: Cpu, request: Request) -> Choice:
     asked = (*(_arm(variant, unsupported_reason(variant, cpu)) for variant in variants), *refused)
     added = () if chosen in whole else (_arm(catalogue.get(chosen), ""),)
     return Choice(baseline=chosen, asked=asked, arms=(*added, *asked))
+
+
+def _of_each_source(catalogue: Catalogue, cpu: Cpu, names: Sequence[str]) -> Iterator[str]:
+    """Yield those that take part from every source and can run here."""
+    for name in names:
+        variant = catalogue.get(name)
+        if _takes_sources(variant) and not unsupported_reason(variant, cpu):
+            yield name
 
 
 def _default_baseline(catalogue: Catalogue, cpu: Cpu, names: Sequence[str]) -> str:
@@ -103,7 +115,7 @@ def _arm(variant: Variant, reason: str) -> Arm:
 def _of_sources(variant: Variant, further: dict[str, str]) -> Iterator[Variant]:
     """Yield a variant, then its copies of the further sources if its own is but the default."""
     yield variant
-    if is_prebuilt(variant.source) or variant.origins.get("source") != DEFAULT_ORIGIN:
+    if not _takes_sources(variant):
         return
     for spec, label in further.items():
         yield msgspec.structs.replace(
@@ -112,3 +124,8 @@ def _of_sources(variant: Variant, further: dict[str, str]) -> Iterator[Variant]:
             source=spec,
             origins={**variant.origins, "source": "--source"},
         )
+
+
+def _takes_sources(variant: Variant) -> bool:
+    """Tell whether its source is but the default, and no other's."""
+    return not is_prebuilt(variant.source) and variant.origins.get("source") == DEFAULT_ORIGIN

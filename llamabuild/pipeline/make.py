@@ -17,7 +17,7 @@ from llamabuild.store.builds import load_build
 from .allocation import runtime_with_allocator
 from .choose import AT
 from .prebuilt import is_prebuilt_arm
-from .sources import Sources
+from .sources import Sources, lacking_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -165,6 +165,8 @@ class Maker:
         assert arm.variant is not None
         try:
             source = self.sources.of(arm.variant)
+            if lack := lacking_files(arm.variant, source):
+                return _with(arm, status="unsupported", reason=lack)
             self.plan(arm.variant)
             runtime_with_allocator(arm.variant)  # before hours of building, not after
         except (BuildFailed, BadInput, EnvironmentLacks) as error:

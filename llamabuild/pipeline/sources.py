@@ -70,6 +70,15 @@ class Sources:
         return now
 
 
+def lacking_files(variant: Variant, source: Source) -> str:
+    """Return why a tree is none for a variant that needs some file of it, or the empty string."""
+    tree = Path(source.tree)
+    missing = [name for name in variant.requires.source_files if not (tree / name).is_file()]
+    if not missing:
+        return ""
+    return f"its source ({source.version or source.spec}) has no {', '.join(missing)}"
+
+
 def source_labels(specs: Sequence[str]) -> dict[str, str]:
     """Return a short name for each source, all different, by the order in which they stand.
 

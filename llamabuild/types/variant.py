@@ -21,7 +21,7 @@ class Toolchain(Data, frozen=True, kw_only=True):
 
 
 class Requires(Data, frozen=True, kw_only=True):
-    """What the machine must have for the variant to run there."""
+    """What the machine and the source must have for the variant to mean something there."""
 
     architecture: str = ""
     cpu: tuple[str, ...] = ()
@@ -29,6 +29,8 @@ class Requires(Data, frozen=True, kw_only=True):
     tools: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
     """Names of ``machine/libraries.toml``, such as ``openblas``."""
+    source_files: tuple[str, ...] = ()
+    """Files that its source tree must have, or what it sets would mean nothing there."""
 
 
 class Optimize(Data, frozen=True, kw_only=True):

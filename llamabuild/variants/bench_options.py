@@ -1,6 +1,7 @@
-"""llama-bench's arguments by option, so that those of several variants can be joined.
+"""llama-bench's arguments by option: those of several variants joined, and those that can't be.
 
-llama-bench takes an option that is given twice as a list of two tests; it must be there once.
+llama-bench takes an option that is given twice as a list of two tests, as it does ``1,2`` and
+``1-4``; each must be there once, with one value.
 """
 
 from __future__ import annotations
@@ -8,18 +9,33 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 OPTION = re.compile(r"--?[A-Za-z]")
+RANGE = re.compile(r"-?[0-9]+-[0-9]+([+*][0-9]+)?")
+
+
+class Complaint(NamedTuple):
+    """Why a variant can't have some arguments."""
+
+    what: str
+    remedy: str
+
+
+class _Refused(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    options: tuple[str, ...]
+    why: str
 
 
 class _Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     short: dict[str, str]
+    one_value: tuple[str, ...]
+    refused: tuple[_Refused, ...]
 
 
 @cache
@@ -30,16 +46,41 @@ def _facts() -> _Facts:
 
 def by_option(arguments: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Return each option, under its short name, with its values; ``-1`` is a value."""
-    options: dict[str, tuple[str, ...]] = {}
+    return dict(_each(arguments))
+
+
+def complaint(arguments: Sequence[str]) -> Complaint | None:
+    """Return what is wrong with a variant's own arguments, None if they are one test's."""
+    facts = _facts()
+    refused = {option: entry.why for entry in facts.refused for option in entry.options}
+    seen: set[str] = set()
+    for option, values in _each(arguments):
+        if option in refused:
+            return Complaint(f"'{option}' is not a variant's to set", refused[option])
+        if option in seen:
+            return Complaint(f"'{option}' is there twice", "to llama-bench that is two tests")
+        seen.add(option)
+        lists = [word for word in values if "," in word or RANGE.fullmatch(word)]
+        if lists and option not in facts.one_value:
+            what = f"'{option} {lists[0]}' is several tests to llama-bench"
+            return Complaint(what, "give it one value; 'sweep' measures several")
+    return None
+
+
+def _each(arguments: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield options in their order, under their short names, each with its values."""
     name = ""
+    values: tuple[str, ...] = ()
     for argument in arguments:
-        if OPTION.match(argument):
-            spelt = argument.replace("_", "-") if argument.startswith("--") else argument
-            name = _facts().short.get(spelt, spelt)
-            options[name] = ()
-        else:
-            options[name] = (*options.get(name, ()), argument)
-    return options
+        if not OPTION.match(argument):
+            values = (*values, argument)
+            continue
+        if name or values:
+            yield name, values
+        spelt = argument.replace("_", "-") if argument.startswith("--") else argument
+        name, values = _facts().short.get(spelt, spelt), ()
+    if name or values:
+        yield name, values
 
 
 def joined(first: Sequence[str], second: Sequence[str]) -> tuple[str, ...]:

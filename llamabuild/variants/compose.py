@@ -222,6 +222,7 @@ def _sum(first: Variant, second: Variant) -> Variant:
             cpu=union(first.requires.cpu, second.requires.cpu),
             tools=union(first.requires.tools, second.requires.tools),
             libraries=union(first.requires.libraries, second.requires.libraries),
+            source_files=union(first.requires.source_files, second.requires.source_files),
         ),
         runtime=Runtime(
             environment={**first.runtime.environment, **second.runtime.environment},

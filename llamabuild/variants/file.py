@@ -9,6 +9,8 @@ import msgspec
 
 from llamabuild.errors import BadInput
 
+from .bench_options import complaint
+from .isa_names import check_isa_names
 from .kinds import Kind
 from .strict import Table, read_strict
 
@@ -25,10 +27,8 @@ LOADS_CODE = r"-(?:fplugin|B|specs|-specs|wrapper|include|imacros|Xclang|load|fp
 Flag = Annotated[str, msgspec.Meta(pattern=rf"^(?!{LOADS_CODE})-{PLAIN}+$")]
 Plain = Annotated[str, msgspec.Meta(pattern=rf"^{PLAIN}*$")]
 Word = Annotated[str, msgspec.Meta(pattern=rf"^{NAME.pattern}$")]
-# What llamabuild itself asks of llama-bench is not the variant's to change.
-BenchArgument = Annotated[
-    str, msgspec.Meta(pattern=r"^(?!-(?:m|-model|o|-output|r|-repetitions|p|n|pg|hf.*)$)\S+$")
-]
+BenchArgument = Annotated[str, msgspec.Meta(pattern=r"^\S+$")]
+SourceFile = Annotated[str, msgspec.Meta(pattern=r"^(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_./-]*$")]
 EnvironmentName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 CMAKE_ALLOWED = re.compile(
@@ -77,6 +77,8 @@ class RequiresTable(Table, frozen=True, kw_only=True):
     cpu: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
+    source_files: tuple[SourceFile, ...] = ()
+    """Of the tree that it is built from, relative to its top."""
 
 
 class RuntimeTable(Table, frozen=True, kw_only=True):
@@ -137,4 +139,8 @@ def read_variant_file(path: Path) -> VariantFile:
             if variable.endswith("_FLAGS"):
                 remedy = "compiler flags go into [flags]"
             raise BadInput(message, remedy)
+    if (wrong := complaint(file.runtime.bench or ())) is not None:
+        message = f"{path}: runtime.bench: {wrong.what}"
+        raise BadInput(message, wrong.remedy)
+    check_isa_names(path, file)
     return file

@@ -24,7 +24,7 @@ def unsupported_reason(variant: Variant, cpu: Cpu) -> str:
     """Return one clause on what is missing here and what to install, or the empty string."""
     need = variant.requires
     if need.architecture and need.architecture != cpu.architecture:
-        return f"for {need.architecture}; this machine is {cpu.architecture}"
+        return f"for {need.architecture}; this CPU is {cpu.architecture}"
     if lacking := [feature for feature in need.cpu if feature not in cpu.features]:
         return f"this CPU ({cpu.brand}) lacks {', '.join(lacking)}"
     missing = dict(_missing(variant))

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
     from .file import FlagsTable, VariantFile
 
-JOINED = frozenset({"requires.cpu", "requires.tools", "requires.libraries", "runtime.environment"})
+JOINED = frozenset(
+    {
+        *("requires.cpu", "requires.tools", "requires.libraries", "requires.source_files"),
+        "runtime.environment",
+    }
+)
 """Keys whose values are always added to the parent's; flags have a rule of their own."""
 EMPTY: tuple[object, ...] = (None, {}, [], ())
 NOT_INHERITED = frozenset({"extends", "kind"})
@@ -106,6 +111,7 @@ def _apply(parent: Variant, layer: Layered) -> Variant:
         cpu=union(parent.requires.cpu, file.requires.cpu),
         tools=union(parent.requires.tools, file.requires.tools),
         libraries=union(parent.requires.libraries, file.requires.libraries),
+        source_files=union(parent.requires.source_files, file.requires.source_files),
     )
     runtime = Runtime(
         environment={**parent.runtime.environment, **file.runtime.environment},

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from llamabuild.types.machine import Cpu
-
     from .catalogue import Catalogue
 
 BY_DEFAULT = ("simd", "own")
@@ -44,7 +42,6 @@ class CrossFile(Table, frozen=True, kw_only=True):
 
 def wanted(
     catalogue: Catalogue,
-    cpu: Cpu,
     names: Sequence[str],
     sets: Sequence[str] = (),
     crossed: Path | None = None,
@@ -55,9 +52,8 @@ def wanted(
 
     Args:
         catalogue: All variants.
-        cpu: Sets leave out what is for another architecture.
         names: By name; they are not looked up here.
-        sets: Kinds, or ``all``.
+        sets: Kinds, or ``all``; with what cannot run here, so that it becomes a row.
         crossed: File of axes; combinations that don't go together are returned with the reason.
         points: Of a sweep, by name; the same holds for them.
 
@@ -69,7 +65,7 @@ def wanted(
     chosen = [Wanted(name=name) for name in names]
     nothing = not names and not sets and not points and crossed is None
     for each in BY_DEFAULT if nothing else sets:
-        chosen += [Wanted(name=name) for name in _of_set(catalogue, cpu, each)]
+        chosen += [Wanted(name=name) for name in catalogue.in_set(each)]
     if crossed is not None:
         chosen += cross(catalogue, crossed)
     chosen += _tried(catalogue, points)
@@ -119,9 +115,3 @@ def _tried(catalogue: Catalogue, names: Iterable[str]) -> Iterator[Wanted]:
             yield Wanted(name=name, reason=str(error))
         else:
             yield Wanted(name=name)
-
-
-def _of_set(catalogue: Catalogue, cpu: Cpu, name: str) -> list[str]:
-    fitting = {"", cpu.architecture}
-    names = catalogue.in_set(name)
-    return [each for each in names if catalogue.get(each).requires.architecture in fitting]

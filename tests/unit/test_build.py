@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from llamabuild.build import execute_plan, make_plan, ordered_plans
-from llamabuild.build.diagnosis import compiler_complaint, missing_part, unused_variables
+from llamabuild.build.cmake_variables import unused_variables
+from llamabuild.build.diagnosis import compiler_complaint, missing_part
 from llamabuild.build.execute import failure_log
 from llamabuild.build.lookup import built_variant, what_to_inspect
 from llamabuild.build.plan import reproduction
@@ -200,16 +201,73 @@ CMAKE_WARNING = """CMake Warning:
 """
 
 
-def test_a_variable_that_cmake_did_not_use_is_an_error():
+CMAKE_CACHE = """# comment
+CMAKE_BUILD_TYPE:STRING=Release
+GGML_AVX51:UNINITIALIZED=ON
+GGML_AVX512:BOOL=OFF
+GGML_FMA:BOOL=OFF
+LLAMA_BUILD_EXAMPLES:BOOL=OFF
+LLAMA_CURL:UNINITIALIZED=OFF
+LLAMA_FMA:UNINITIALIZED=ON
+"""
+
+
+@pytest.fixture
+def configured(tmp_path):
+    """A build folder with a cache, and a tree whose files name some variables."""
+    tree = tmp_path / "tree"
+    (tree / "ggml").mkdir(parents=True)
+    (tree / "CMakeLists.txt").write_text("if (LLAMA_CURL)\nendif()")
+    (tree / "ggml" / "CMakeLists.txt").write_text('option(GGML_AVX512 "" OFF)')
+    (tmp_path / "CMakeCache.txt").write_text(CMAKE_CACHE)
+    return tmp_path, tree
+
+
+def test_a_variable_that_cmake_did_not_use_is_an_error(configured):
     finished = SimpleNamespace(stderr=CMAKE_WARNING, stdout="")
     wrong = msgspec.structs.replace(
         variant(), cmake={"GGML_AVX51": "ON"}, origins={"cmake.GGML_AVX51": "mine.toml"}
     )
-    message, remedy = unused_variables(finished, wrong)
+    message, remedy = unused_variables(finished, wrong, *configured)
     assert "mine.toml: cmake.GGML_AVX51" in message
     assert remedy == "did you mean 'GGML_AVX512'?"
     # our own switch that this tree does not have is no concern of the variant's
-    assert unused_variables(finished, variant()) is None
+    assert unused_variables(finished, variant(), *configured) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("GGML_AVX51", "GGML_AVX512"),
+        ("LLAMA_BUILD_EXAMPEL", "LLAMA_BUILD_EXAMPLES"),
+        ("LLAMA_FMA", "GGML_FMA"),
+    ],
+)
+def test_the_tree_s_own_variables_are_suggested(configured, name, meant):
+    warning = CMAKE_WARNING.replace("GGML_AVX51", name)
+    wrong = msgspec.structs.replace(variant(), cmake={name: "ON"})
+    found = unused_variables(SimpleNamespace(stderr=warning), wrong, *configured)
+    assert found is not None
+    assert found[1] == f"did you mean '{meant}'?"
+
+
+def test_without_a_cache_the_tree_s_file_is_named(tmp_path):
+    wrong = msgspec.structs.replace(variant(), cmake={"GGML_AVX51": "ON"})
+    found = unused_variables(SimpleNamespace(stderr=CMAKE_WARNING), wrong, tmp_path, tmp_path)
+    assert found is not None
+    assert found[1] == "see its ggml/CMakeLists.txt"
+
+
+def test_a_ggml_variable_that_only_ggml_s_loop_over_all_reads_is_unused_too(configured):
+    """CMake does not warn of those: ggml copies every GGML_* into its package's file."""
+    silent = SimpleNamespace(stderr="")
+    wrong = msgspec.structs.replace(variant(), cmake={"GGML_AVX51": "ON", "GGML_AVX512": "ON"})
+    message, remedy = unused_variables(silent, wrong, *configured)
+    assert "GGML_AVX51" in message
+    assert "GGML_AVX512" not in message
+    assert remedy == "did you mean 'GGML_AVX512'?"
+    named = msgspec.structs.replace(variant(), cmake={"LLAMA_CURL": "OFF"})
+    assert unused_variables(silent, named, *configured) is None
 
 
 def test_the_first_error_line_is_found_in_a_long_log():

@@ -19,7 +19,7 @@ from llamabuild.types.build import Build, BuiltFile, Plan
 from llamabuild.types.machine import Tool
 from llamabuild.types.run import Arm
 from llamabuild.types.variant import Expectation, Runtime
-from llamabuild.variants import load_catalogue
+from llamabuild.variants import CannotCombine, load_catalogue
 from tests.runs import CPU, SOURCE, chosen, make_run
 
 OLD = "pypi:llama-cpp-python==0.3.30"
@@ -59,6 +59,28 @@ def test_each_wanted_variant_takes_part_once_for_each_source(catalogue):
     assert [arm.variant.name for arm in arms] == [arm.name for arm in arms]
     assert [arm.variant.source for arm in arms] == [SOURCE.spec, OLD, FORK]
     assert arms[1].variant.cmake == arms[0].variant.cmake
+
+
+@pytest.mark.parametrize(
+    ("names", "named", "baseline", "arms"),
+    [
+        (("native",), None, "native", ["native", "native@0.3.30"]),
+        (("ik", "lto", "o2"), None, "lto", ["ik", "lto", "lto@0.3.30", "o2", "o2@0.3.30"]),
+        (("avx512", "native"), None, "native", ["avx512", "avx512@0.3.30", "native"]),
+        (("native",), "avx2", "avx2", ["avx2", "native", "native@0.3.30"]),
+        (("ik",), None, "native", ["native", "ik"]),
+    ],
+)
+def test_versions_are_compared_with_each_other(catalogue, names, named, baseline, arms):
+    chosen_baseline, chosen_arms = chosen(catalogue, CPU, names, named, (SOURCE.spec, OLD))
+    assert chosen_baseline == baseline
+    assert [arm.name for arm in chosen_arms][: len(arms)] == arms
+
+
+def test_without_names_versions_have_the_usual_baseline(catalogue):
+    baseline, arms = chosen(catalogue, CPU, (), None, (SOURCE.spec, OLD))
+    assert baseline == "avx2"
+    assert "avx2@0.3.30" in [arm.name for arm in arms]
 
 
 def test_with_one_source_everything_is_as_without(catalogue):
@@ -153,6 +175,32 @@ def test_each_arm_is_built_from_its_own_tree_fetched_once(catalogue, kitchen):
     assert arms["native@0.3.30"].source.spec == OLD
     assert arms["ik"].source.digest == "0.1.5"
     assert arms["ik"].build.id == arms["ik-rtr"].build.id
+
+
+TILED = "ggml/src/ggml-cpu/tiled/tiled.cpp"
+
+
+def test_a_tree_without_what_a_variant_switches_is_no_copy_of_its_base(
+    catalogue, kitchen, tmp_path
+):
+    (tmp_path / TILED).parent.mkdir(parents=True)
+    (tmp_path / TILED).touch()
+    _, arms = chosen(catalogue, CPU, ("native", "no-tiled"), "native", (SOURCE.spec, OLD))
+    source = msgspec.structs.replace(SOURCE, tree=str(tmp_path))
+    ready = Maker(source, 2, Observer()).make_all(arms, Interrupts(), build_missing=True)
+    found = {arm.name: arm for arm in ready}
+    assert found["no-tiled"].build
+    assert found["native@0.3.30"].build
+    assert found["no-tiled@0.3.30"].status == "unsupported"
+    assert found["no-tiled@0.3.30"].reason == f"its source (0.3.30) has no {TILED}"
+
+
+def test_the_fork_is_not_joined_with_a_switch_that_it_lacks(catalogue):
+    with pytest.raises(CannotCombine, match="the fork has no tiled matmul"):
+        catalogue.get("ik+no-tiled")
+    with pytest.raises(CannotCombine, match="the fork has no tiled matmul"):
+        catalogue.get("ik-rtr+no-tiled")
+    assert catalogue.get("native+gcc+no-tiled").requires.source_files == (TILED,)
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,12 @@
 import pytest
 
 from llamabuild.errors import BadInput, EnvironmentLacks
+from llamabuild.inspect import group_names
+from llamabuild.inspect.architecture import ARCHITECTURES
 from llamabuild.types.machine import Cpu
 from llamabuild.variants import load_catalogue, unsupported_reason
 from llamabuild.variants.catalogue import shipped_folder
+from llamabuild.variants.isa_names import NO_GROUP, features, groups
 
 SOURCE = "pypi:llama-cpp-python==0.3.36"
 FORK = "pypi:ik-llama-cpp-python==0.1.5"
@@ -121,6 +124,10 @@ def test_a_user_file_replaces_a_shipped_one(own):
     assert own(native='description = "other"').get("native").cmake == {}
 
 
+BENCH = 'description = "x"\n[runtime]\nbench = '
+EXPECT = 'description = "x"\n[[expect]]\nbinary = "lib*"\n'
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -139,7 +146,27 @@ def test_a_user_file_replaces_a_shipped_one(own):
         ('description = "x"\n[flags]\ncxx = ["-include/etc/passwd"]', "flags.cxx"),
         ('description = "x"\n[cmake]\nGGML_CPU_ARM_ARCH = "armv8;touch x"', "cmake"),
         ('description = "x"\n[toolchain]\nc = "gcc -wrapper x"', "toolchain.c"),
-        ('description = "x"\n[runtime]\nbench = ["-m", "other.gguf"]', "runtime.bench"),
+        (f'{BENCH}["-m", "other.gguf"]', "runtime.bench: '-m' is not .*: --model names one"),
+        (f'{BENCH}["--n-prompt", "9"]', "'--n-prompt' is not a variant's .*: --workloads says"),
+        (f'{BENCH}["--n_gen", "9"]', "'--n-gen' is not a variant's"),
+        (f'{BENCH}["--hf_repo", "a/b"]', "'--hf-repo' is not a variant's"),
+        (f'{BENCH}["--hf-file", "a"]', "'--hf-file' is not a variant's"),
+        (f'{BENCH}["-fa", "on", "--list-devices"]', "'--list-devices'.*measures nothing"),
+        (f'{BENCH}["-h"]', "'-h' is not"),
+        (f'{BENCH}["--help"]', "'--help' is not"),
+        (f'{BENCH}["-t", "1,2"]', "x.toml: runtime.bench: '-t 1,2' is several tests.*'sweep'"),
+        (f'{BENCH}["-t", "1-4"]', "'-t 1-4' is several tests"),
+        (f'{BENCH}["-d", "512-4096*2"]', "several tests"),
+        (f'{BENCH}["-ot", "a=CPU,b=CPU"]', "several tests"),
+        (f'{BENCH}["-ub", "64", "--ubatch_size", "128"]', "'-ub' is there twice"),
+        (f'{EXPECT}forbid = ["avx512"]', r"x.toml: expect\[0\].forbid: .* 'avx512'.*'avx512"),
+        (f'{EXPECT}forbid = ["cpu:avx2"]', r"expect\[0\].forbid: 'cpu:avx2'.*write 'avx2'"),
+        (f'{EXPECT}require = ["cpu:avx51"]', r"expect\[0\].require: unknown ISA group 'avx51'"),
+        (f'{EXPECT}require = ["popcnt"]', "unknown ISA group 'popcnt'"),
+        (f'{EXPECT}forbid = ["fma"]\n{EXPECT.partition(chr(10))[2]}forbid = ["AVX2"]', r"\[1\]"),
+        ('description = "x"\n[requires]\ncpu = ["avx_2"]', "requires.cpu: .*'avx_2'.*'avx2'"),
+        ('description = "x"\n[requires]\nsource_files = ["../x"]', "requires.source_files"),
+        ('description = "x"\n[requires]\nsource_files = ["/etc/x"]', "requires.source_files"),
         ("x = " + "[" * 5000, "nested too deeply|not valid TOML"),
         ('description = "x"\n[requires]\narchitecture = "z80"', "requires.architecture"),
         ('description = "x"\n[runtime]\nenvironment = { "A=B" = "1" }', "runtime.environment"),
@@ -151,6 +178,25 @@ def test_a_wrong_file_gets_one_clear_line(own, text, says):
     with pytest.raises(BadInput, match=says) as caught:
         own(x=text).get("x")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-t", "4", "-ngl", "-1", "--cpu_mask", "0x3", "-ot", "blk.1-2=CPU;output=CPU"),
+        ("-dev", "CUDA0/CUDA1", "-ts", "3/1", "-rpc", "a:50052,b:50052", "-fa", "on"),
+        ("-rtr", "1", "-ser", "6,1", "--cuda-params", "fusion=1,mmq-id-size=64"),
+    ],
+)
+def test_values_that_are_one_test_are_taken(own, words):
+    listed = ", ".join(f'"{word}"' for word in words)
+    assert own(x=f"{BENCH}[{listed}]").get("x").runtime.bench == words
+
+
+def test_isa_names_of_files_are_those_that_inspect_counts():
+    counted = {name for known in ARCHITECTURES for name in group_names(known)}
+    assert set(groups()) == counted
+    assert set(groups()) | NO_GROUP == set(features())
 
 
 def test_a_longer_circle_is_shown_whole(own):
