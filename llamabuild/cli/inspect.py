@@ -12,6 +12,7 @@ from llamabuild import inspect
 from llamabuild.errors import GateFailed
 
 from . import options
+from .output import ending_with
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,16 +69,20 @@ def command(
         raise click.UsageError(message)
     inspections = [inspection for path in paths for inspection in inspect.inspect_file(path)]
     results = inspect.check_expectations(inspections, expectations)
-    if as_json:
-        _print_json(inspections, results, function)
-    else:
-        from llamabuild.inspect.summary import summary  # noqa: PLC0415
+    with ending_with(_failure(target, results)):  # the reasons are part of what is printed
+        if as_json:
+            _print_json(inspections, results, function)
+        else:
+            from llamabuild.inspect.summary import summary  # noqa: PLC0415
 
-        click.echo("\n".join(summary(inspections, results, function)))
+            click.echo("\n".join(summary(inspections, results, function)))
+
+
+def _failure(target: str, results: Sequence[ExpectationResult]) -> GateFailed | None:
     failed = sum(not result.passed for result in results)
-    if failed:  # the reasons are part of what was printed
-        message = f"{target}: {failed} of {len(results)} expectations failed"
-        raise GateFailed(message)
+    return (
+        GateFailed(f"{target}: {failed} of {len(results)} expectations failed") if failed else None
+    )
 
 
 def _is_there(path: Path) -> bool:

@@ -41,7 +41,7 @@ FOUND = Inspection(
 def library(tmp_path, monkeypatch):
     path = tmp_path / "libggml-cpu.so"
     path.touch()
-    monkeypatch.setattr(inspect, "inspect_file", lambda _: (FOUND,), raising=False)
+    monkeypatch.setattr(inspect, "inspect_file", lambda _, **__: (FOUND,), raising=False)
     return str(path)
 
 
@@ -72,7 +72,7 @@ def test_a_glob_selects_functions(library):
 
 
 def test_several_files_are_a_list(library, monkeypatch):
-    monkeypatch.setattr(inspect, "inspect_file", lambda _: (FOUND, FOUND), raising=False)
+    monkeypatch.setattr(inspect, "inspect_file", lambda _, **__: (FOUND, FOUND), raising=False)
     document = json.loads(run(library, "--json").stdout)
     assert [f["file"] for f in document["files"]] == ["libggml-cpu.so"] * 2
 
