@@ -39,6 +39,7 @@ class ToolEntry(Data, frozen=True, kw_only=True):
     purpose: str
     debian: str
     ubuntu: str = ""
+    bare: str = ""
     required: bool = False
     minimum: str = ""
     package: PythonPackage | None = None
@@ -48,8 +49,8 @@ class ToolEntry(Data, frozen=True, kw_only=True):
 
     @property
     def system_package(self) -> str:
-        """The package of this very distribution."""
-        return self.ubuntu if self.ubuntu and is_ubuntu() else self.debian
+        """The package of this very distribution that has the program of the bare name."""
+        return self.ubuntu if self.ubuntu and is_ubuntu() else self.bare or self.debian
 
 
 @cache

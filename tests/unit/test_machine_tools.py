@@ -85,6 +85,8 @@ def test_a_compiler_without_another_behind_it(programs):
         ("objdump", "apt-get install binutils"),
         ("pkg-config", "apt-get install pkg-config"),
         ("taskset", "apt-get install util-linux"),
+        ("llvm-bolt", "apt-get install bolt-19"),
+        ("llvm-bolt-16", "apt-get install bolt-16"),
         ("numactl", "apt-get install numactl"),
         ("objdump-9", "install it, or put its folder on PATH"),
         ("frobnicate", "install it, or put its folder on PATH"),
