@@ -1,4 +1,4 @@
-"""Output that nobody reads any more, or that has no room, and the verdict that stands all the same."""
+"""Output that nobody reads any more, or that has no room; a verdict stands all the same."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def ending_with(failure: LlamabuildError | None) -> Iterator[None]:
 
 
 def drop_output() -> None:
-    """Let go what stdout could not take: else Python's own last flush fails and sets exit code 120."""
+    """Let go what stdout could not take: else Python's own last flush fails, with exit code 120."""
     with suppress(OSError, ValueError):  # a stdout without a file
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())

@@ -114,6 +114,17 @@ def test_functions_that_match_nothing_are_said(library):
     assert "no function matches 'nope*'" in run(library, "--function", "nope*").stdout
 
 
+def test_members_that_were_left_out_are_named(library, monkeypatch):
+    def inspected(_path, on_skip):
+        on_skip("x.whl(a\x1b.so)", "it is damaged")
+        return (FOUND,)
+
+    monkeypatch.setattr(inspect, "inspect_file", inspected, raising=False)
+    assert "skipped: x.whl(a\N{REPLACEMENT CHARACTER}.so): it is damaged" in run(library).stdout
+    document = json.loads(run(library, "--json").stdout)
+    assert document["skipped"] == [{"file": "x.whl(a\x1b.so)", "reason": "it is damaged"}]
+
+
 def test_a_variant_brings_its_expectations(library, monkeypatch):
     own = (Expectation(binary="libggml-cpu*", require=("avx512f",)),)
     monkeypatch.setattr(lookup, "built_variant", lambda *_, **__: ((Path(library),), own))
