@@ -62,11 +62,19 @@ class Finished:
         if self.timed_out:
             how = f"did not finish within {self.wall_seconds:.0f} s"
         elif self.returncode < 0:
-            how = f"was ended by {signal.Signals(-self.returncode).name}"
+            how = f"was ended by {_signal_name(-self.returncode)}"
         else:
             how = f"exited with {self.returncode}"
         tail = (self.stderr.strip() or self.stdout.strip()).splitlines()
         return f"{how}: {tail[-1].strip()}" if tail else how
+
+
+def _signal_name(number: int) -> str:
+    """Name a signal; most real-time ones (35 to 63 on Linux) have none in :mod:`signal`."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 @cache

@@ -81,14 +81,31 @@ def main() -> NoReturn:
         code = error.exit_code
     except click.ClickException as error:
         code = _complain(error.format_message(), error.exit_code)
+    except OSError as error:
+        code = _refused(error)
     except (click.Abort, KeyboardInterrupt):
         code = _complain("interrupted", 130)
     except Terminated:
         code = _complain("terminated", 143)
     except SystemExit:
         # Only for a closed pipe, by click and rich: whoever read our output has seen enough.
+        # A gate's failure goes before: see output.ending_with.
         code = 0
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refused(error: OSError) -> int:
+    """What disks and permissions refuse is no failed gate: say what, where and the remedy."""
+    from llamabuild.store.trouble import refused  # noqa: PLC0415
+
+    from .output import drop_output  # noqa: PLC0415
+
+    try:
+        sys.stdout.flush()
+    except OSError:
+        drop_output()
+    lack = refused(error)
+    return _complain(str(lack), lack.exit_code)
 
 
 def _complain(message: str, code: int) -> int:

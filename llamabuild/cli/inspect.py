@@ -12,9 +12,10 @@ from llamabuild import inspect
 from llamabuild.errors import GateFailed
 
 from . import options
+from .output import ending_with
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from llamabuild.types.inspection import ExpectationResult, Inspection
     from llamabuild.types.variant import Expectation
@@ -49,7 +50,9 @@ def command(
     """Show which SIMD machine code uses, function by function.
 
     PATH is an ELF executable, library, object, an archive or a wheel; VARIANT one that is built,
-    with its own expectations. Exits with 1 when an expectation fails.
+    with its own expectations. Exits with 1 when an expectation fails. Members of a wheel or a thin
+    archive that can't be read are named and left out; of a thin archive those count that lie in
+    its own folder or below.
     """
     paths: tuple[Path, ...] = (Path(target),)
     expectations = asked = _asked(function, require, forbid)
@@ -66,18 +69,27 @@ def command(
     elif source or variants_dirs:
         message = f"--source and --variants-dir are for a variant; {target} is a file"
         raise click.UsageError(message)
-    inspections = [inspection for path in paths for inspection in inspect.inspect_file(path)]
-    results = inspect.check_expectations(inspections, expectations)
-    if as_json:
-        _print_json(inspections, results, function)
-    else:
-        from llamabuild.inspect.summary import summary  # noqa: PLC0415
+    skipped: list[dict[str, str]] = []
 
-        click.echo("\n".join(summary(inspections, results, function)))
+    def skip(name: str, reason: str) -> None:
+        skipped.append({"file": name, "reason": reason})
+
+    inspections = [i for path in paths for i in inspect.inspect_file(path, on_skip=skip)]
+    results = inspect.check_expectations(inspections, expectations)
+    with ending_with(_failure(target, results)):  # the reasons are part of what is printed
+        if as_json:
+            _print_json(inspections, results, function, skipped)
+        else:
+            from llamabuild.inspect.summary import summary  # noqa: PLC0415
+
+            click.echo("\n".join(summary(inspections, results, function, skipped)))
+
+
+def _failure(target: str, results: Sequence[ExpectationResult]) -> GateFailed | None:
     failed = sum(not result.passed for result in results)
-    if failed:  # the reasons are part of what was printed
-        message = f"{target}: {failed} of {len(results)} expectations failed"
-        raise GateFailed(message)
+    return (
+        GateFailed(f"{target}: {failed} of {len(results)} expectations failed") if failed else None
+    )
 
 
 def _is_there(path: Path) -> bool:
@@ -102,6 +114,7 @@ def _print_json(
     inspections: Sequence[Inspection],
     results: Sequence[ExpectationResult],
     function: str | None,
+    skipped: Sequence[Mapping[str, str]],
 ) -> None:
     """One file is one object; several are listed under ``files``."""
     from msgspec.json import encode  # noqa: PLC0415
@@ -112,7 +125,11 @@ def _print_json(
             replace(i, functions=inspect.function_glob(i, function)) for i in inspections
         ]
     passed = "passed" if all(result.passed for result in results) else "failed"
-    verdict = {"expectations": results, "verdict": passed if results else "unchecked"}
+    verdict = {
+        "skipped": skipped,
+        "expectations": results,
+        "verdict": passed if results else "unchecked",
+    }
     if len(inspections) == 1:
         document = {**asdict(inspections[0]), **verdict}
     else:

@@ -8,7 +8,7 @@ from .expectations import function_glob, printable
 from .isa import highest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from llamabuild.types.inspection import ExpectationResult, FunctionIsa, Inspection
 
@@ -20,6 +20,7 @@ def summary(
     inspections: Sequence[Inspection],
     results: Sequence[ExpectationResult],
     function_pattern: str | None,
+    skipped: Iterable[Mapping[str, str]] = (),
 ) -> Iterator[str]:
     """Yield the lines of a report.
 
@@ -28,11 +29,14 @@ def summary(
         results: Of the expectations, if there were any.
         function_pattern: Show the functions that match it instead of those with the most vector
             instructions.
+        skipped: ``file`` and ``reason`` of each member that could not be inspected.
     """
     for inspection in inspections:
         yield from _file(inspection)
         yield from _functions(inspection, function_pattern)
         yield ""
+    for member in skipped:
+        yield printable(f"skipped: {member['file']}: {member['reason']}")
     for result in results:
         yield f"failed: {result.reason}" if result.reason else f"passed: {_expected(result)}"
 

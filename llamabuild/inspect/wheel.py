@@ -1,7 +1,10 @@
-"""ELF files in a wheel, unpacked one at a time."""
+"""ELF files and archives in a wheel, unpacked one at a time."""
 
 from __future__ import annotations
 
+import errno
+import lzma
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -10,8 +13,9 @@ from typing import TYPE_CHECKING, BinaryIO
 from llamabuild.errors import BadInput
 from llamabuild.store.paths import scratch_dir
 
+from .archive import ARCHIVE, THIN_ARCHIVE
 from .container import Binary
-from .elf import MAGIC, read_elf
+from .elf import MAGIC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,13 +25,19 @@ MEMBER_LIMIT_BYTES = 2 << 30
 RATIO_LIMIT = 100
 """Machine code compresses three- to tenfold, debug information up to about thirtyfold."""
 COPY_BYTES = 1 << 20
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, RuntimeError, NotImplementedError, ValueError),
+)
+"""What zipfile raises on files that are not what they say; beside these, bz2 raises an OSError
+without a number, and offsets that no file can have end in EINVAL."""
 
 
 def wheel_binaries(file: BinaryIO, name: str) -> Iterator[Binary]:
-    """Yield the ELF files of a wheel; each is gone when the next one comes.
+    """Yield the ELF files and archives of a wheel; each is gone when the next one comes.
 
     Raises:
-        BadInput: The wheel is damaged, holds no ELF file, or one that unpacks without end.
+        BadInput: The wheel is damaged, holds no machine code, or some that unpacks without end.
     """
     with scratch_dir("inspect-") as folder:
         yield from _of_wheel(file, name, Path(folder))
@@ -39,22 +49,29 @@ def _of_wheel(file: BinaryIO, name: str, folder: Path) -> Iterator[Binary]:
         with zipfile.ZipFile(file) as wheel:
             for number, entry in enumerate(wheel.infolist()):
                 with wheel.open(entry) as member:
-                    if member.read(4) != MAGIC:
-                        continue
+                    head = member.read(len(ARCHIVE))
+                if not head.startswith((MAGIC, ARCHIVE)) and head != THIN_ARCHIVE:
+                    continue
                 found = True
                 label = f"{name}({entry.filename})"
                 path = folder / str(number)
                 _extract(wheel, entry, path, label)
-                with path.open("rb") as extracted:
-                    facts = read_elf(extracted, label)
-                yield Binary(path, label, facts, archive=False)
+                yield Binary(path, label, archive=head == ARCHIVE, member=True)
                 path.unlink()
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-        message = f"'{name}' is a damaged wheel ({error})"
-        raise BadInput(message, "download or build it again") from error
+    except DAMAGE as error:
+        raise _damaged(name, error) from error
+    except OSError as error:
+        if error.errno not in {None, errno.EINVAL}:  # the disk's, not the file's
+            raise
+        raise _damaged(name, error) from error
     if not found:
-        message = f"no ELF file in '{name}'"
+        message = f"no ELF file and no archive in '{name}'"
         raise BadInput(message, "a wheel of pure Python has no machine code")
+
+
+def _damaged(name: str, error: Exception) -> BadInput:
+    message = f"'{name}' is a damaged wheel ({error})"
+    return BadInput(message, "download or build it again")
 
 
 def _extract(wheel: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, label: str) -> None:

@@ -20,6 +20,7 @@ from llamabuild.errors import EnvironmentLacks, did_you_mean
 from llamabuild.process import run
 from llamabuild.types.base import Data
 
+from .distribution import debian_version
 from .tools import find_tool
 
 PROBE_TIMEOUT_SECONDS = 20.0
@@ -31,12 +32,22 @@ ELF_KIND_BYTES = 20
 """The start of an ELF file that says for which machine it is: class, byte order, architecture."""
 
 
+class NewerLibrary(Data, frozen=True, kw_only=True):
+    """A library under the name that a later release gave it."""
+
+    debian: str
+    file: str
+    since: int
+    """First Debian release that has this one in the place of the other."""
+
+
 class LibraryEntry(Data, frozen=True, kw_only=True):
     """One library of ``libraries.toml``."""
 
     purpose: str
     debian: str
     file: str = ""
+    newer: NewerLibrary | None = None
     header: str = ""
     program: str = ""
     archives: tuple[str, ...] = ()
@@ -72,9 +83,14 @@ def find_library(name: str, compiler: str = "") -> Path:
     if entry.header and not any((folder / entry.header).is_file() for folder in _includes()):
         raise _lacks(entry.header, entry, entry.debian)
     path = find_shared(entry.file)
-    if path is None:
-        raise _lacks(entry.file, entry, entry.debian)
-    return path
+    newer = entry.newer
+    if path is None and newer is not None:
+        path = find_shared(newer.file)
+    if path is not None:
+        return path
+    if newer is not None and (debian_version() or 0) >= newer.since:
+        raise _lacks(newer.file, entry, newer.debian)
+    raise _lacks(entry.file, entry, entry.debian)
 
 
 def find_shared(name: str) -> Path | None:

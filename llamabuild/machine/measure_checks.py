@@ -198,9 +198,9 @@ def counters(proc: Path = Path("/proc")) -> Check:
     name = "counters"
     try:
         perf = find_tool("perf")
-    except EnvironmentLacks:
-        finding = "perf is not installed: no instruction and cache counts"
-        return Check(name=name, status="note", finding=finding)
+    except EnvironmentLacks as error:
+        finding = f"{error.message}: no instruction and cache counts"
+        return Check(name=name, status="note", finding=finding, remedy=error.remedy)
     finished = run(
         [perf.path, "stat", "-x,", "-e", "instructions:u", "true"],
         timeout_seconds=PERF_TIMEOUT_SECONDS,

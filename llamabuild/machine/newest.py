@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from functools import cache
 from pathlib import Path
 
 from llamabuild.process import run
@@ -50,8 +51,13 @@ def _complete(number: int, together: tuple[str, ...]) -> bool:
     return all(shutil.which(f"{other}-{number}") for other in together)
 
 
+@cache
 def _major(program: str) -> int:
-    """Return the major version that a program states; -1 if it states none."""
+    """Return the major version that a program states; -1 if it states none.
+
+    What stands in parentheses is the packager's, who may have a version too:
+    ``gcc (crosstool-NG 1.26.0) 13.2.0``.
+    """
     answer = run([program, "--version"], timeout_seconds=VERSION_TIMEOUT_SECONDS)
-    number = re.search(r"\d+(?=\.\d)", answer.stdout)
+    number = re.search(r"\d+(?=\.\d)", re.sub(r"\([^)]*\)", "", answer.stdout))
     return int(number[0]) if answer.ok and number else -1

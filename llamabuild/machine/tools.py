@@ -17,6 +17,7 @@ from llamabuild.process import run
 from llamabuild.types.base import Data
 from llamabuild.types.machine import Tool
 
+from .distribution import is_ubuntu
 from .newest import newest_version
 
 VERSION_TIMEOUT_SECONDS = 20.0
@@ -37,12 +38,19 @@ class ToolEntry(Data, frozen=True, kw_only=True):
 
     purpose: str
     debian: str
+    ubuntu: str = ""
+    bare: str = ""
     required: bool = False
     minimum: str = ""
     package: PythonPackage | None = None
     compiler: str = ""
     versioned: bool = False
     newest: tuple[str, ...] | None = None
+
+    @property
+    def system_package(self) -> str:
+        """The package of this very distribution that has the program of the bare name."""
+        return self.ubuntu if self.ubuntu and is_ubuntu() else self.bare or self.debian
 
 
 @cache
@@ -69,7 +77,7 @@ def find_tool(name: str, *, hash_content: bool = False) -> Tool:
 
     Args:
         name: A name of ``tools.toml``, one with a version behind it such as ``gcc-13``, any other
-            program on PATH, or a path. ``clang`` means the newest version there is.
+            program on PATH, or a path. ``clang`` and ``gcc`` mean the newest version there is.
         hash_content: Fill in ``sha256``. For gcc the compiler proper (``cc1``, ``cc1plus``) is
             hashed along with the driver, which alone says little.
 
@@ -87,7 +95,7 @@ def find_tool(name: str, *, hash_content: bool = False) -> Tool:
 
 
 def locate_tool(name: str) -> Path:
-    """Return where a program is, without running it.
+    """Return where a program is, without running it; compilers are asked for their version.
 
     Raises:
         EnvironmentLacks: It is not there; the remedy says what to install.
@@ -106,7 +114,7 @@ def _entry(name: str) -> tuple[ToolEntry | None, str]:
     base, _, number = word.rpartition("-")
     known = tool_table()
     if word in known:
-        entry, package = known[word], known[word].debian
+        entry, package = known[word], known[word].system_package
     elif number.isdigit() and base in known and known[base].versioned:
         entry, package = known[base], f"{known[base].debian}-{number}"
     else:

@@ -15,6 +15,7 @@ import msgspec
 from llamabuild.errors import BadInput
 from llamabuild.source.digest import file_sha256
 from llamabuild.store.paths import cache_dir
+from llamabuild.store.trouble import replace_file
 from llamabuild.store.usage import mark_used
 from llamabuild.types.base import Data
 
@@ -51,6 +52,7 @@ def known_file(path: Path, on_progress: Progress) -> KnownFile:
 
     Raises:
         BadInput: It cannot be read, or is no usable GGUF file.
+        EnvironmentLacks: What was found cannot be written down.
     """
     mark_used(path)
     before = unchanged(path)
@@ -69,10 +71,7 @@ def known_file(path: Path, on_progress: Progress) -> KnownFile:
     if _identity(path) != identity:
         message = f"model '{path}' changed while it was read"
         raise BadInput(message, "wait until it is written, then try again")
-    record = _record(path)
-    fresh = record.with_suffix(f".{os.getpid()}")
-    fresh.write_bytes(msgspec.json.encode(known))
-    fresh.replace(record)
+    replace_file(_record(path), msgspec.json.encode(known))
     return known
 
 

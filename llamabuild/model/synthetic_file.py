@@ -9,6 +9,7 @@ from gguf import GGUFReader, GGUFValueType, GGUFWriter, LlamaFileType
 
 from llamabuild.errors import BadInput
 
+from .metadata import read_metadata
 from .metadata_child import SEED_KEY
 from .weights import RandomTensor, tensor_shapes
 
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 TOKENIZER = "tokenizer."
 TOKENS = "tokenizer.ggml.tokens"
 NORM_EPSILON = 1e-5
+VOCABULARY_BYTES = 4 << 20
+"""The real one has 724 kB; the reader takes some hundred bytes of memory for each."""
+READER_ERRORS = (
+    *(OSError, ValueError, LookupError, TypeError, AttributeError),
+    *(MemoryError, OverflowError),
+)
+"""What the gguf package's reader raises on files that are not what they say."""
+REMEDY = "verify the source tree"
 
 
 def write_synthetic(
@@ -93,21 +102,42 @@ def _describe(writer: GGUFWriter, name: str, preset: Preset, tokens: int, seed: 
 
 
 def _copy_tokenizer(vocabulary: Path, writer: GGUFWriter) -> int:
-    """Copy every tokenizer key and return the number of tokens."""
+    """Copy every tokenizer key and return the number of tokens.
+
+    The gguf package's reader believes what a file says of itself, and keeps objects for every item
+    of an array: it sees only files that are small and that our own bounded reader found sound.
+    """
+    _check_vocabulary(vocabulary)
     tokens = 0
     try:
         for field in GGUFReader(vocabulary).fields.values():
             if not field.name.startswith(TOKENIZER):
                 continue
             kind, inner = field.types[0], field.types[-1]
+            if kind is GGUFValueType.ARRAY and not field.data:
+                continue  # says nothing, and the writer refuses it
             item = inner if kind is GGUFValueType.ARRAY else None
             writer.add_key_value(field.name, field.contents(), kind, sub_type=item)
             if field.name == TOKENS:
                 tokens = len(field.data)
-    except (OSError, ValueError, IndexError, KeyError) as error:
-        message = f"the vocabulary {vocabulary} cannot be read ({error})"
-        raise BadInput(message, "verify the source tree") from error
+    except READER_ERRORS as error:
+        raise _unreadable(vocabulary, str(error) or type(error).__name__) from error
     if not tokens:
         message = f"the vocabulary {vocabulary} holds no tokens"
-        raise BadInput(message, "verify the source tree")
+        raise BadInput(message, REMEDY)
     return tokens
+
+
+def _check_vocabulary(vocabulary: Path) -> None:
+    if (size := vocabulary.stat().st_size) > VOCABULARY_BYTES:
+        why = f"it has {size} bytes, a vocabulary less than {VOCABULARY_BYTES}"
+        raise _unreadable(vocabulary, why)
+    try:
+        read_metadata(vocabulary)
+    except BadInput as error:
+        raise _unreadable(vocabulary, error.message) from error
+
+
+def _unreadable(vocabulary: Path, why: str) -> BadInput:
+    message = f"the vocabulary {vocabulary} cannot be read ({why})"
+    return BadInput(message, REMEDY)

@@ -7,14 +7,16 @@ again.
 
 from __future__ import annotations
 
-import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from llamabuild.errors import EnvironmentLacks
 from llamabuild.store.locks import named_lock
 from llamabuild.store.paths import cache_dir, scratch_dir
+from llamabuild.store.trouble import replace_file
 from llamabuild.store.usage import mark_used
 from llamabuild.types.base import Data
 
@@ -116,11 +118,10 @@ def _intact(folder: Path, key: str) -> CachedTree | None:
         # A copied or restored cache has other times but the same content.
         if tree_digest(tree) != manifest.digest:
             return None
-        _write(folder, msgspec.structs.replace(manifest, signature=signature))
+        with suppress(EnvironmentLacks):  # in a read-only cache it is found out anew each time
+            _write(folder, msgspec.structs.replace(manifest, signature=signature))
     return CachedTree(folder=tree, digest=manifest.digest, ggml_version=manifest.ggml_version)
 
 
 def _write(folder: Path, manifest: Manifest) -> None:
-    fresh = folder / f"{MANIFEST}.{os.getpid()}"
-    fresh.write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
-    fresh.replace(folder / MANIFEST)
+    replace_file(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))

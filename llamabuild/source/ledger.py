@@ -12,6 +12,7 @@ import msgspec
 from llamabuild.errors import BadInput
 from llamabuild.store.locks import named_lock
 from llamabuild.store.paths import state_dir
+from llamabuild.store.trouble import replace_file
 
 FILE = "sources.json"
 
@@ -26,13 +27,14 @@ def recorded(spec: str) -> str:
 
 
 def record(spec: str, identity: str) -> None:
-    """Record what a source turned out to be; a former record of it is replaced."""
+    """Record what a source turned out to be; a former record of it is replaced.
+
+    Raises:
+        EnvironmentLacks: It cannot be written.
+    """
     with named_lock("source-ledger"):
         entries = {**_load(), spec: identity}
-        path = state_dir() / FILE
-        fresh = path.with_suffix(".new")
-        fresh.write_bytes(msgspec.json.format(msgspec.json.encode(entries)))
-        fresh.replace(path)
+        replace_file(state_dir() / FILE, msgspec.json.format(msgspec.json.encode(entries)))
 
 
 def _load() -> dict[str, str]:

@@ -15,16 +15,17 @@ import platformdirs
 from llamabuild.errors import EnvironmentLacks
 
 APPLICATION = "llamabuild"
+CACHE, STATE = "LLAMABUILD_CACHE", "LLAMABUILD_STATE"
 
 
 def cache_dir(*parts: str) -> Path:
     """Return a folder of the cache, made if it is not there yet."""
-    return _made("LLAMABUILD_CACHE", platformdirs.user_cache_path(APPLICATION), parts)
+    return _made(CACHE, parts)
 
 
 def state_dir(*parts: str) -> Path:
     """Return a folder of the state, made if it is not there yet."""
-    return _made("LLAMABUILD_STATE", platformdirs.user_state_path(APPLICATION), parts)
+    return _made(STATE, parts)
 
 
 def scratch_dir(prefix: str) -> tempfile.TemporaryDirectory[str]:
@@ -32,8 +33,17 @@ def scratch_dir(prefix: str) -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix=prefix, dir=cache_dir("scratch"))
 
 
-def _made(variable: str, default: Path, parts: tuple[str, ...]) -> Path:
-    folder = Path(os.environ.get(variable) or default).absolute().joinpath(*parts)
+def roots() -> dict[str, Path]:
+    """Return cache and state by the variable that moves them; neither needs to be there."""
+    defaults = {
+        CACHE: platformdirs.user_cache_path(APPLICATION),
+        STATE: platformdirs.user_state_path(APPLICATION),
+    }
+    return {v: Path(os.environ.get(v) or usual).absolute() for v, usual in defaults.items()}
+
+
+def _made(variable: str, parts: tuple[str, ...]) -> Path:
+    folder = roots()[variable].joinpath(*parts)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

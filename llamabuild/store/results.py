@@ -19,7 +19,7 @@ from llamabuild.types.kernels import KernelRun
 from llamabuild.types.machine import MachineState
 from llamabuild.types.run import Arm, DiscardedBlock, Run, Trial
 
-from .paths import state_dir
+from .paths import STATE, state_dir
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -284,11 +284,19 @@ class Results:
             raise
         except sqlite3.OperationalError as error:
             message = f"{self._path}: {error}"
-            remedy = "free some disk space; what was stored is safe, --resume goes on from there"
-            raise EnvironmentLacks(message, remedy if "full" in str(error) else "") from error
+            raise EnvironmentLacks(message, _remedy(str(error))) from error
         except sqlite3.DatabaseError as error:
             message = f"{self._path}: not a results database ({error})"
             raise BadInput(message, "move it away; a new one is made") from error
+
+
+def _remedy(error: str) -> str:
+    """What to do about what SQLite says of a disk or a file."""
+    if "full" in error:
+        return "free some disk space; what was stored is safe, --resume goes on from there"
+    if "readonly" in error or "unable to open" in error:
+        return f"set {STATE} to a folder that you can write"
+    return ""
 
 
 def _json(value: object) -> str:

@@ -110,6 +110,17 @@ def test_an_archive_counts_like_its_objects(build, tmp_path):
         assert member.functions == inspect_file(alone)[0].functions
 
 
+def test_a_thin_archive_counts_like_its_objects(build, tmp_path):
+    (tmp_path / "deep").mkdir()
+    first, second = build("-mavx2", name="deep/a.o"), build(name="b.o")
+    path = tmp_path / "libx.a"
+    subprocess.run(["ar", "rcsT", "libx.a", "deep/a.o", "b.o"], check=True, cwd=tmp_path)
+    members = inspect_file(path)
+    assert [m.file for m in members] == ["libx.a(deep/a.o)", "libx.a(b.o)"]
+    for member, alone in zip(members, (first, second), strict=True):
+        assert member.functions == inspect_file(alone)[0].functions
+
+
 def test_a_stripped_library_keeps_what_it_exports(build, tmp_path):
     path = build("-mavx2", "-mfma")
     whole, functions = by_name(path)

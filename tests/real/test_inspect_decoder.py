@@ -76,14 +76,16 @@ class Decoder:
         return counts
 
 
-def disagreements(path):
-    """Return a line for each function of an ELF file whose counts iced-x86 doesn't confirm.
+def disagreements(path, decoder=None):
+    """Return a line for each function of an ELF file whose counts a decoder doesn't confirm.
+
+    By default that is iced-x86; it has a method ``count`` of code and address.
 
     Functions are decoded from their address over their size; the rest of a section is held
     against the entry that stands for the section.
     """
     (inspection,) = inspect_file(path)
-    decoder = Decoder(64 if inspection.architecture == "x86_64" else 32)
+    decoder = decoder or Decoder(64 if inspection.architecture == "x86_64" else 32)
     functions = sorted(inspection.functions, key=lambda f: f.address)
     starts = [function.address for function in functions]
     found = []

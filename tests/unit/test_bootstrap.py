@@ -33,8 +33,20 @@ esac
 
 APT_GET = r"""#!/usr/bin/env bash
 echo "apt-get $*" >>"$FAKES/calls"
+if [[ $1 == update ]]; then
+  touch "$FAKES/lists" "$FAKES/lists/main_Packages"
+  cp "$FAKES/sold" "$FAKES/known"
+fi
+for name in "$@"; do
+  if grep -qxF -e "$name" "$FAKES/refused"; then
+    echo "E: Unable to locate package $name" >&2
+    exit 100
+  fi
+done
 for name in "$@"; do
   case $name in
+    linux-perf | linux-tools-generic) cp "$FAKES/bin/tool" "$FAKES/bin/perf" ;;
+    bolt-*) cp "$FAKES/bin/tool" "$FAKES/bin/llvm-$name" ;;
     gcc | g++ | ccache | git | mbw) cp "$FAKES/bin/tool" "$FAKES/bin/$name" ;;
     g++-aarch64-linux-gnu) cp "$FAKES/bin/tool" "$FAKES/bin/aarch64-linux-gnu-g++" ;;
     qemu-user) cp "$FAKES/bin/tool" "$FAKES/bin/qemu-aarch64" ;;
@@ -42,6 +54,14 @@ for name in "$@"; do
     python3*-venv) echo ready >"$FAKES/python.state"; cp "$FAKES/python" "$FAKES/bin/python3" ;;
   esac
 done
+"""
+
+APT_CACHE = """#!/usr/bin/env bash
+[[ $1 == show ]] && grep -qxF -e "$2" "$FAKES/known"
+"""
+
+APT_CONFIG = """#!/usr/bin/env bash
+echo "$2='$FAKES/lists/'"
 """
 
 LIBRARIES = ("libmimalloc.so.2", "libjemalloc.so.2", "libtcmalloc_minimal.so.4", "libopenblas.so")
@@ -79,6 +99,12 @@ class Machine:
         self.fake("ldconfig", LDCONFIG)
         self.libraries_are(*LIBRARIES)
         self.fake("apt-get", APT_GET)
+        self.fake("apt-cache", APT_CACHE)
+        self.fake("apt-config", APT_CONFIG)
+        for name in ("refused", "known", "sold"):
+            (self.fakes / name).touch()
+        (self.fakes / "lists").mkdir()
+        (self.fakes / "lists/main_Packages").touch()
         self.fake("python3", PYTHON)
         shutil.copy(self.bin / "python3", self.fakes / "python")
         self.python_is("ready")
@@ -97,6 +123,26 @@ class Machine:
 
     def user_is(self, number):
         self.fake("id", f"#!/usr/bin/env bash\necho {number}\n")
+
+    def apt_refuses(self, *names):
+        (self.fakes / "refused").write_text("".join(f"{name}\n" for name in names))
+
+    def apt_has(self, *names, listed=True):
+        """Packages on sale; they are known at once, or after the lists were fetched."""
+        text = "".join(f"{name}\n" for name in names)
+        (self.fakes / "sold").write_text(text)
+        if listed:
+            (self.fakes / "known").write_text(text)
+        else:
+            (self.fakes / "lists/main_Packages").unlink()
+
+    def installed(self):
+        """What each installation asked for."""
+        return [
+            call.split("--no-install-recommends ")[1].split()
+            for call in self.called("apt-get")
+            if " install " in call
+        ]
 
     def without(self, *names):
         for name in names:
@@ -308,7 +354,87 @@ def test_only_tests_want_an_emulator_and_a_second_opinion(machine):
     assert machine.called("apt-get") == []
 
 
-def test_the_catalogue_s_packages_are_installed_one_by_one_on_request(machine):
+def test_an_extra_that_is_not_to_be_had_keeps_nothing_else_away(machine):
+    machine.user_is(0)
+    machine.without("git", "mbw", "perf", "qemu-aarch64")
+    machine.apt_refuses("linux-perf")
+    done = machine.start("test", "--quick")
+    assert done.returncode == 0
+    assert "linux-perf is not to be had here" in done.stderr
+    assert machine.installed() == [
+        ["git"],
+        ["qemu-user", "linux-perf", "mbw"],
+        ["qemu-user"],
+        ["linux-perf"],
+        ["mbw"],
+    ]
+    assert {"git", "mbw", "qemu-aarch64"} <= {path.name for path in machine.bin.iterdir()}
+
+
+def test_what_is_not_to_be_had_is_not_tried_at_each_start(machine):
+    machine.user_is(0)
+    machine.without("perf", "ccache")
+    machine.apt_refuses("linux-perf", "ccache")
+    machine.start("test", "--quick")
+    for command in ("test", "lint", "doctor"):
+        machine.start(command)
+        machine.start(command)
+        assert machine.called("apt-get") == []
+    (machine.root / "pyproject.toml").write_text("changed")
+    machine.start("test")
+    assert ["linux-perf"] in machine.installed()
+
+
+def test_what_is_needed_is_not_given_up_for(machine):
+    machine.user_is(0)
+    machine.without("gcc", "ccache")
+    machine.apt_refuses("gcc")
+    done = machine.start("doctor")
+    assert done.returncode == 5
+    assert "Unable to locate package gcc" in done.stderr
+    assert machine.installed() == [["gcc"]]
+
+
+def test_on_a_bare_system_the_first_start_knows_what_the_second_would(machine):
+    machine.user_is(0)
+    machine.without("perf")
+    machine.libraries_are(*LIBRARIES[1:])
+    machine.apt_has("bolt-18", "linux-tools-generic", "libmimalloc3", listed=False)
+    machine.start("test", "--quick")
+    assert machine.called("apt-get")[0] == "apt-get update"
+    [installed] = machine.installed()
+    assert {"clang-18", "bolt-18", "linux-tools-generic", "libmimalloc3"} <= set(installed)
+    machine.start("test", "--quick")
+    assert machine.called("apt-get") == []
+
+
+def test_fresh_lists_are_not_fetched_again(machine):
+    machine.user_is(0)
+    machine.without("perf")
+    machine.start("test", "--quick")
+    assert machine.installed() == [["linux-perf"]]
+    assert machine.called("apt-get update") == []
+
+
+@pytest.mark.parametrize(
+    ("known", "perf", "mimalloc"),
+    [
+        (("linux-perf", "libmimalloc2.0"), "linux-perf", "libmimalloc2.0"),
+        (("linux-perf", "libmimalloc3"), "linux-perf", "libmimalloc3"),
+        (("linux-tools-generic", "libmimalloc2.0"), "linux-tools-generic", "libmimalloc2.0"),
+    ],
+)
+def test_packages_have_the_names_of_the_distribution(machine, known, perf, mimalloc):
+    machine.apt_has(*known)
+    machine.without("perf")
+    machine.libraries_are(*LIBRARIES[1:])
+    done = machine.start("catalogue")
+    assert f"{mimalloc} {perf}" in done.stderr
+    machine.libraries_are("libmimalloc.so.3", *LIBRARIES[1:])
+    assert "mimalloc" not in machine.start("catalogue").stderr
+
+
+def test_the_catalogue_s_packages_are_installed_on_request(machine):
     machine.libraries_are(*LIBRARIES[1:])
     machine.without("perf")
     assert machine.start("doctor").returncode == 0
@@ -317,10 +443,13 @@ def test_the_catalogue_s_packages_are_installed_one_by_one_on_request(machine):
     assert done.returncode == 5
     assert "libmimalloc2.0 linux-perf" in done.stderr
     machine.user_is(0)
-    assert machine.start("catalogue").returncode == 0
-    installed = [call.split()[-1] for call in machine.called("apt-get") if " install " in call]
-    assert installed == ["libmimalloc2.0", "linux-perf"]
-    machine.fake("perf", "#!/usr/bin/env bash\n")
+    machine.apt_refuses("libmimalloc2.0")
+    for _ in range(2):  # who asks for it means it
+        machine.without(*(["perf"] if (machine.bin / "perf").exists() else []))
+        done = machine.start("catalogue")
+        assert done.returncode == 0
+        assert "libmimalloc2.0 is not to be had here" in done.stderr
+        assert machine.installed()[-2:] == [["libmimalloc2.0"], ["linux-perf"]]
     machine.libraries_are(*LIBRARIES)
     assert "is installed" in machine.start("catalogue").stderr
 

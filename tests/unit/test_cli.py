@@ -1,8 +1,12 @@
 """The command line: one clear line and an exit code for what is wrong, help for every command."""
 
+import errno
 import json
+import os
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -151,6 +155,71 @@ def test_a_closed_pipe_is_no_error():
         ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False
     )
     assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (errno.ENOSPC, "No space left on device: free some space"),
+        (errno.EROFS, "Read-only file system: set LLAMABUILD_CACHE"),
+        (errno.EACCES, "Permission denied: set LLAMABUILD_CACHE"),
+    ],
+)
+def test_what_the_disk_refuses_is_no_failed_gate(llamabuild, monkeypatch, number, says):
+    def refuse(_path, **_options):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("llamabuild.inspect.inspect_file", refuse, raising=False)
+    result = llamabuild("inspect", sys.executable)
+    assert (result.returncode, result.stdout) == (5, "")
+    assert result.stderr.startswith(f"llamabuild: {says}")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_lock_that_cannot_be_opened_names_its_file(llamabuild, monkeypatch, tmp_path):
+    (tmp_path / "cache" / "locks" / "cache-in-use").mkdir(parents=True)
+    monkeypatch.setenv("LLAMABUILD_CACHE", str(tmp_path / "cache"))
+    result = llamabuild("cache", "gc")
+    assert result.returncode == 5
+    assert "cache/locks/cache-in-use: Is a directory" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def in_shell(pipeline):
+    return subprocess.run(
+        ["bash", "-c", pipeline], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_output_to_a_full_disk_ends_with_its_code():
+    result = in_shell(f"{sys.executable} -m llamabuild list > /dev/full")
+    assert result.returncode == 5
+    assert "No space left on device" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+GATE = """
+import sys
+from llamabuild import inspect
+from llamabuild.cli import main
+from tests.unit.test_inspect_cli import FOUND
+inspect.inspect_file = lambda *_, **__: (FOUND,) * 5000  # more than a pipe holds
+sys.argv = ["llamabuild", "inspect", sys.executable, "--json", "--require", sys.argv[1]]
+main()
+"""
+
+
+@pytest.mark.parametrize(("group", "code"), [("avx512f", 1), ("avx2", 0)])
+@pytest.mark.parametrize("reader", ["head -c1", "cat"])
+def test_a_gate_has_its_verdict_whoever_reads(group, code, reader):
+    program = f"{sys.executable} -c {shlex.quote(GATE)} {group}"
+    root = shlex.quote(str(Path(__file__).parents[2]))
+    result = in_shell(f"cd {root}; {program} | {reader} > /dev/null; exit ${{PIPESTATUS[0]}}")
+    assert result.returncode == code
+    assert "Traceback" not in result.stderr
+    assert "BrokenPipe" not in result.stderr
+    assert ("1 of 1 expectations failed" in result.stderr) == bool(code)
 
 
 def test_a_complete_run_is_not_resumed(llamabuild):

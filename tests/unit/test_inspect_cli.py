@@ -41,7 +41,7 @@ FOUND = Inspection(
 def library(tmp_path, monkeypatch):
     path = tmp_path / "libggml-cpu.so"
     path.touch()
-    monkeypatch.setattr(inspect, "inspect_file", lambda _: (FOUND,), raising=False)
+    monkeypatch.setattr(inspect, "inspect_file", lambda _, **__: (FOUND,), raising=False)
     return str(path)
 
 
@@ -72,7 +72,7 @@ def test_a_glob_selects_functions(library):
 
 
 def test_several_files_are_a_list(library, monkeypatch):
-    monkeypatch.setattr(inspect, "inspect_file", lambda _: (FOUND, FOUND), raising=False)
+    monkeypatch.setattr(inspect, "inspect_file", lambda _, **__: (FOUND, FOUND), raising=False)
     document = json.loads(run(library, "--json").stdout)
     assert [f["file"] for f in document["files"]] == ["libggml-cpu.so"] * 2
 
@@ -112,6 +112,17 @@ def test_the_text_is_aligned_and_tame(library):
 
 def test_functions_that_match_nothing_are_said(library):
     assert "no function matches 'nope*'" in run(library, "--function", "nope*").stdout
+
+
+def test_members_that_were_left_out_are_named(library, monkeypatch):
+    def inspected(_path, on_skip):
+        on_skip("x.whl(a\x1b.so)", "it is damaged")
+        return (FOUND,)
+
+    monkeypatch.setattr(inspect, "inspect_file", inspected, raising=False)
+    assert "skipped: x.whl(a\N{REPLACEMENT CHARACTER}.so): it is damaged" in run(library).stdout
+    document = json.loads(run(library, "--json").stdout)
+    assert document["skipped"] == [{"file": "x.whl(a\x1b.so)", "reason": "it is damaged"}]
 
 
 def test_a_variant_brings_its_expectations(library, monkeypatch):

@@ -1,6 +1,8 @@
 """Files of all kinds, sound and hostile, through the real objdump."""
 
+import errno
 import io
+import os
 import shutil
 import struct
 import time
@@ -67,9 +69,22 @@ def archive(*members):
     return text
 
 
-def zipped(**members):
+def thin(*names):
+    """What GNU ar makes with its T flag: an index, a table of paths, headers without data."""
+    table = b"".join(name.encode() + b"/\n" for name in names)
+    text = b"!<thin>\n"
+    for name, data in (("/", b"\0\0\0\0"), ("//", table)):
+        text += f"{name:16}{'':12}{'':6}{'':6}{'':8}{len(data):<10}`\n".encode()
+        text += data + b"\n" * (len(data) % 2)
+    for name in names:
+        place = f"/{table.index(name.encode() + b'/' + bytes([10]))}"
+        text += f"{place:16}{0:<12}{0:<6}{0:<6}{644:<8}{5000:<10}`\n".encode()
+    return text
+
+
+def zipped(method=zipfile.ZIP_DEFLATED, /, **members):
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
+    with zipfile.ZipFile(file, "w", method) as target:
         for name, data in members.items():
             target.writestr(name, data)
     return file.getvalue()
@@ -140,6 +155,121 @@ def test_a_wheel(write):
     assert [i.file for i in found] == ["p-1.whl(p/_n.so)", "p-1.whl(../../evil.so)"]
 
 
+def skips(path):
+    """Inspect; return what was found and what was left out, with the reason."""
+    left_out = {}
+    found = inspect_file(path, on_skip=left_out.__setitem__)
+    return [i.file for i in found], left_out
+
+
+@needs_objdump
+def test_an_archive_in_a_wheel_counts(write):
+    members = {"p/_n.so": elf(), "p/libx.a": archive(("a.o", elf()), ("b.o", elf()))}
+    found = inspect_file(write(zipped(**members), "p.whl"))
+    assert [i.file for i in found] == [
+        "p.whl(p/_n.so)",
+        "p.whl(p/libx.a)(a.o)",
+        "p.whl(p/libx.a)(b.o)",
+    ]
+    assert found[1].groups == {"sse2": 1, "avx": 1}
+
+
+@needs_objdump
+def test_members_of_a_wheel_that_cannot_be_read_are_named(write):
+    members = {
+        "no-sections.so": elf()[:40] + bytes(8) + elf()[48:],
+        "riscv.so": elf(machine=243),
+        "cut.so": elf()[:70],
+        "text.a": archive(("a.txt", b"hello")),
+        "thin.a": thin("a.o"),
+        "good.so": elf(),
+    }
+    found, left_out = skips(write(zipped(**members), "p.whl"))
+    assert found == ["p.whl(good.so)"]
+    assert list(left_out) == [f"p.whl({name})" for name in members if name != "good.so"]
+    assert "no section headers" in left_out["p.whl(no-sections.so)"]
+    assert "machine code for riscv" in left_out["p.whl(riscv.so)"]
+    assert "archive without object files" in left_out["p.whl(text.a)"]
+
+
+def test_a_wheel_of_which_nothing_can_be_read_is_refused(write):
+    with pytest.raises(BadInput, match="machine code for riscv"):
+        inspect_file(write(zipped(**{"a.so": elf(machine=243), "b.so": elf()[:70]}), "p.whl"))
+
+
+METHODS = (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+
+
+@needs_objdump
+@pytest.mark.parametrize("method", METHODS)
+def test_a_wheel_damaged_anywhere_is_refused_in_one_line(write, method):
+    whole = zipped(method, **{"a.so": elf(code=CODE * 300)})
+    for position in range(0, len(whole), 5):
+        damaged = bytearray(whole)
+        damaged[position] ^= 0xFF
+        with suppress(BadInput, EnvironmentLacks):
+            inspect_file(write(bytes(damaged), "p.whl"))
+
+
+def test_a_full_disk_is_no_damaged_wheel(write, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(wheel, "_extract", full)
+    with pytest.raises(OSError, match="No space left"):
+        inspect_file(write(zipped(**{"a.so": elf()}), "p.whl"))
+
+
+@needs_objdump
+def test_a_thin_archive_counts_like_its_objects(write, tmp_path):
+    (tmp_path / "deep").mkdir()
+    write(elf(), "deep/a.o")
+    write(elf(symbols=False), "b-with-a-long-name.o")
+    first, second = inspect_file(write(thin("deep/a.o", "b-with-a-long-name.o"), "libx.a"))
+    assert (first.file, first.stripped) == ("libx.a(deep/a.o)", False)
+    assert (second.file, second.stripped) == ("libx.a(b-with-a-long-name.o)", True)
+    assert first.functions == inspect_file(tmp_path / "deep/a.o")[0].functions
+
+
+@needs_objdump
+def test_a_thin_archive_is_followed_no_further_than_its_folder(write, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    write(elf(), "outside.o")
+    write(elf(), "home/a.o")
+    write(b"int main;", "home/text.o")
+    (home / "link.o").symlink_to(tmp_path / "outside.o")
+    os.mkfifo(home / "fifo.o")
+    outside = ("../outside.o", str(tmp_path / "outside.o"), "link.o")
+    absent = ("gone.o", "fifo.o", "x" * 5000)
+    path = write(thin("a.o", *outside, *absent, "text.o"), "home/libx.a")
+    found, left_out = skips(path)
+    assert found == ["libx.a(a.o)"]
+    assert {n for n, why in left_out.items() if "outside the archive's folder" in why} == {
+        f"libx.a({name})" for name in outside
+    }
+    assert {f"libx.a({name})" for name in (*outside, *absent, "text.o")} == set(left_out)
+
+
+def test_a_thin_archive_without_anything_to_read_says_why(write):
+    with pytest.raises(BadInput, match=r"thin archive .*outside the archive's folder"):
+        inspect_file(write(thin("/etc/passwd"), "libx.a"))
+
+
+@needs_objdump
+def test_a_thin_archive_damaged_anywhere_neither_crashes_nor_hangs(write):
+    write(elf(), "a.o")
+    whole = thin("a.o", "b.o")
+    for position in range(0, len(whole), 3):
+        damaged = bytearray(whole)
+        damaged[position] ^= 0xFF
+        with suppress(BadInput, EnvironmentLacks):
+            inspect_file(write(bytes(damaged), "libx.a"))
+    for length in range(8, len(whole), 7):
+        with suppress(BadInput):
+            inspect_file(write(whole[:length], "libx.a"))
+
+
 @needs_objdump
 def test_a_link_keeps_the_name_given(write):
     path = write(elf(), "libx.so.1.2")
@@ -165,7 +295,7 @@ def test_a_link_keeps_the_name_given(write):
         (archive(("a.txt", b"hello")), "archive without object files"),
         (b"!<arch>\n" + b"x" * 100, "damaged archive"),
         (archive(("a.o", elf()))[:30], "damaged archive"),
-        (zipped(**{"a.py": b""}), "no ELF file"),
+        (zipped(**{"a.py": b""}), "no ELF file and no archive"),
         (zipped(**{"a.so": elf()})[:-30], "damaged wheel"),
         (zipped(**{"a.so": elf()[:50]}), r"x.so\(a.so\)' is cut off"),
     ],

@@ -117,6 +117,16 @@ def test_counters(output, status, words):
     assert words in found.finding
 
 
+def test_counters_without_perf_say_what_to_install(monkeypatch):
+    def absent(name):
+        raise EnvironmentLacks(f"'{name}' was not found", "apt-get install linux-perf")
+
+    monkeypatch.setattr(measure_checks, "find_tool", absent)
+    found = measure_checks.counters()
+    assert (found.status, found.remedy) == ("note", "apt-get install linux-perf")
+    assert found.finding == "'perf' was not found: no instruction and cache counts"
+
+
 @pytest.mark.parametrize(
     ("free", "status"), [(GIB // 2, "missing"), (2 * GIB, "note"), (90 * GIB, "ok")]
 )

@@ -25,6 +25,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setattr(libraries, "INCLUDE_FOLDERS", (str(tmp_path),))
     monkeypatch.setattr(libraries, "ADMIN_FOLDERS", "")
     monkeypatch.setattr(libraries.platform, "machine", lambda: "no-such-machine")
+    monkeypatch.setattr(libraries, "debian_version", lambda: 12)
     monkeypatch.setenv("PATH", str(tmp_path))
     yield tmp_path
     for each in caches:
@@ -51,6 +52,26 @@ def test_a_library_in_a_folder_of_the_loader(place, name, file, package):
     assert caught.value.remedy == f"apt-get install {package}"
     (place / file).write_bytes(OURS)
     assert libraries.find_library(name) == place / file
+
+
+@pytest.mark.parametrize(
+    ("debian", "file", "package"),
+    [
+        (None, "libmimalloc.so.2", "libmimalloc2.0"),
+        (12, "libmimalloc.so.2", "libmimalloc2.0"),
+        (13, "libmimalloc.so.3", "libmimalloc3"),
+    ],
+)
+def test_a_library_that_was_renamed_is_asked_for_by_its_name_here(
+    place, monkeypatch, debian, file, package
+):
+    monkeypatch.setattr(libraries, "debian_version", lambda: debian)
+    with pytest.raises(EnvironmentLacks) as caught:
+        libraries.find_library("mimalloc")
+    assert caught.value.message.startswith(f"'{file}' was not found")
+    assert caught.value.remedy == f"apt-get install {package}"
+    (place / "libmimalloc.so.3").write_bytes(OURS)
+    assert libraries.find_library("mimalloc") == place / "libmimalloc.so.3"
 
 
 def test_the_loaders_cache_goes_first(place):

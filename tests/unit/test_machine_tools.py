@@ -7,7 +7,7 @@ import types
 import pytest
 
 from llamabuild.errors import EnvironmentLacks
-from llamabuild.machine import tools
+from llamabuild.machine import distribution, newest, tools
 
 
 @pytest.fixture
@@ -18,6 +18,7 @@ def programs(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(folder))
     tools.find_tool.cache_clear()
     tools._content.cache_clear()
+    newest._major.cache_clear()
 
     def write(name, script, where=folder):
         path = where / name
@@ -82,6 +83,11 @@ def test_a_compiler_without_another_behind_it(programs):
         ("clang++-19", "apt-get install clang-19"),
         ("/opt/gcc/bin/g++-14", "apt-get install g++-14"),
         ("objdump", "apt-get install binutils"),
+        ("pkg-config", "apt-get install pkg-config"),
+        ("taskset", "apt-get install util-linux"),
+        ("llvm-bolt", "apt-get install bolt-19"),
+        ("llvm-bolt-16", "apt-get install bolt-16"),
+        ("numactl", "apt-get install numactl"),
         ("objdump-9", "install it, or put its folder on PATH"),
         ("frobnicate", "install it, or put its folder on PATH"),
     ],
@@ -179,6 +185,63 @@ def test_a_file_of_that_name_that_is_no_program_is_no_version(programs, tmp_path
     for name in ("clang-99", "clang++-99"):
         (tmp_path / "bin" / name).write_text("")
     assert tools.find_tool("clang").path.endswith("/clang-18")
+
+
+RELEASES = {
+    "debian": ({"ID": "debian", "VERSION_ID": "13"}, "linux-perf"),
+    "ubuntu": ({"ID": "ubuntu", "ID_LIKE": "debian", "VERSION_ID": "24.04"}, "linux-tools-generic"),
+    "mint": ({"ID": "linuxmint", "ID_LIKE": "ubuntu debian"}, "linux-tools-generic"),
+    "none": ({}, "linux-perf"),
+}
+
+
+@pytest.mark.parametrize("name", RELEASES)
+def test_perf_is_in_another_package_of_ubuntu(programs, monkeypatch, name):
+    release, package = RELEASES[name]
+    monkeypatch.setattr(distribution, "_release", lambda: release)
+    distribution.is_ubuntu.cache_clear()
+    with pytest.raises(EnvironmentLacks, match=f"apt-get install {package}$"):
+        tools.locate_tool("perf")
+    distribution.is_ubuntu.cache_clear()
+
+
+def gcc(programs, version, name="", made_by="Debian 12.2.0-14"):
+    for base in ("gcc", "g++"):
+        programs(f"{base}{name}", f"echo '{base} ({made_by}) {version}.2.0'")
+
+
+@pytest.mark.parametrize(("plain", "chosen"), [(12, "gcc-13"), (13, "gcc"), (14, "gcc")])
+def test_gcc_is_the_newest_there_is_and_cc_what_it_was(programs, plain, chosen):
+    gcc(programs, 13, "-13")
+    gcc(programs, plain)
+    for name in ("cc", "c++"):
+        programs(name, "echo 'gcc (Debian 12.2.0-14) 12.2.0'")
+    assert tools.find_tool("gcc").path.endswith(f"/{chosen}")
+    assert tools.find_tool("g++").path.endswith(f"/{chosen.replace('gcc', 'g++')}")
+    assert tools.find_tool("cc").path.endswith("/cc")
+    assert tools.find_tool("c++").path.endswith("/c++")
+
+
+def test_a_gcc_without_its_g_is_not_the_newest(programs):
+    gcc(programs, 12)
+    programs("gcc-13", "echo 'gcc (Debian 13.2.0-1) 13.2.0'")
+    assert tools.find_tool("gcc").path.endswith("/gcc")
+
+
+def test_the_version_of_the_packager_is_not_that_of_gcc(programs):
+    gcc(programs, 13, "-13")
+    gcc(programs, 14, made_by="crosstool-NG 1.26.0")
+    assert tools.find_tool("gcc").path.endswith("/gcc")
+
+
+def test_one_gcc_under_two_names_is_one_compiler(programs, tmp_path):
+    """Its content is part of a build's id, not its name."""
+    programs("gcc-13", "echo 'gcc (Debian 13.2.0-1) 13.2.0'")
+    programs("g++-13", "echo 'g++ (Debian 13.2.0-1) 13.2.0'")
+    (tmp_path / "bin" / "gcc").symlink_to("gcc-13")
+    (tmp_path / "bin" / "cc").symlink_to("gcc-13")
+    digests = {tools.find_tool(n, hash_content=True).sha256 for n in ("cc", "gcc", "gcc-13")}
+    assert len(digests) == 1
 
 
 def test_a_program_is_located_without_running_it(programs, tmp_path):

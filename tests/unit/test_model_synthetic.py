@@ -5,6 +5,7 @@ import hashlib
 import io
 import os
 import shutil
+import struct
 import tracemalloc
 
 import gguf
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from llamabuild.errors import BadInput, EnvironmentLacks
-from llamabuild.model import resolve_model, synthetic
+from llamabuild.model import resolve_model, synthetic, synthetic_file
 from llamabuild.model.presets import Preset
 from llamabuild.model.synthetic_file import write_synthetic
 from llamabuild.model.weights import CHUNK_VALUES, SIGMA, RandomTensor, TensorShape
@@ -248,3 +249,48 @@ def test_a_broken_vocabulary_is_refused(tree, vocabulary):
     vocabulary.write_bytes(b"GGUF")
     with pytest.raises(BadInput, match="vocabulary"):
         resolve_model("synthetic:tiny", vocabulary_tree=tree)
+
+
+def test_a_vocabulary_that_would_fill_the_memory_is_never_given_to_the_reader(
+    tree, vocabulary, monkeypatch
+):
+    """A sparse file whose one array has 100 million items; the reader keeps an object for each."""
+    items = 100_000_000
+    head = b"GGUF" + struct.pack("<IQQ", 3, 0, 2)
+    head += struct.pack("<Q", 20) + b"general.architecture" + struct.pack("<IQ", 8, 5) + b"llama"
+    head += struct.pack("<Q", 6) + b"padded" + struct.pack("<IIQ", 9, 0, items)
+    with vocabulary.open("wb") as file:
+        file.write(head)
+        file.truncate(len(head) + items)
+    monkeypatch.setattr(synthetic_file, "GGUFReader", None)
+    with pytest.raises(BadInput, match=r"vocabulary .* has 1000000\d\d bytes"):
+        resolve_model("synthetic:tiny", vocabulary_tree=tree)
+
+
+def test_a_vocabulary_that_lies_is_found_out_by_our_own_reader(tree, vocabulary, monkeypatch):
+    text = vocabulary.read_bytes()
+    place = text.index(b"tokenizer.ggml.tokens") + len(b"tokenizer.ggml.tokens") + 8
+    vocabulary.write_bytes(text[:place] + struct.pack("<Q", 1 << 40) + text[place + 8 :])
+    monkeypatch.setattr(synthetic_file, "GGUFReader", None)
+    with pytest.raises(BadInput, match=r"vocabulary .* more than the file can hold"):
+        resolve_model("synthetic:tiny", vocabulary_tree=tree)
+
+
+@pytest.mark.parametrize("raised", [MemoryError, TypeError, AttributeError, ValueError, IndexError])
+def test_whatever_the_reader_raises_is_one_clear_line(tree, monkeypatch, raised):
+    def reader(_path):
+        raise raised
+
+    monkeypatch.setattr(synthetic_file, "GGUFReader", reader)
+    with pytest.raises(BadInput, match=f"cannot be read .*{raised.__name__}"):
+        resolve_model("synthetic:tiny", vocabulary_tree=tree)
+
+
+def test_an_empty_list_of_a_vocabulary_is_left_out(tmp_path, vocabulary):
+    text = vocabulary.read_bytes()
+    keys = struct.unpack_from("<Q", text, 16)[0]
+    empty = struct.pack("<Q", 21) + b"tokenizer.ggml.merges" + struct.pack("<IIQ", 9, 8, 0)
+    vocabulary.write_bytes(text[:16] + struct.pack("<Q", keys + 1) + empty + text[24:])
+    reader = gguf.GGUFReader(written(tmp_path / "m.gguf", vocabulary))
+    assert reader.get_field("tokenizer.ggml.merges") is None
+    assert reader.get_field("tokenizer.ggml.tokens").contents(7) == "t7"

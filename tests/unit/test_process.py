@@ -1,6 +1,7 @@
 """Programs that we run end with us, are bounded, and tell how they ended."""
 
 import os
+import signal
 import sys
 import time
 
@@ -25,6 +26,13 @@ def test_output_and_exit_code_come_back():
 def test_a_signal_is_named():
     finished = run(python("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"))
     assert finished.failure() == "was ended by SIGSEGV"
+
+
+@pytest.mark.parametrize("number", [signal.SIGRTMIN + 3, signal.SIGRTMAX - 1])
+def test_a_real_time_signal_has_its_number(number):
+    finished = run(python(f"import os; os.kill(os.getpid(), {int(number)})"))
+    assert not finished.ok
+    assert finished.failure() == f"was ended by signal {number}"
 
 
 def test_a_missing_program_is_an_error_in_words(tmp_path, monkeypatch):

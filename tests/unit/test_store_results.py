@@ -124,3 +124,16 @@ def test_a_full_disk_costs_the_trial_in_flight_and_nothing_else(tmp_path):
     with Results.open(path) as results:
         assert len(results.trials(run.id)) == stored
         results.add_trial(run.id, make_trial(block=5000))
+
+
+@pytest.mark.parametrize(
+    "error", ["attempt to write a readonly database", "unable to open database file"]
+)
+def test_a_database_that_cannot_be_written_says_where_else(tmp_path, error):
+    with (
+        Results.open(tmp_path / "results.sqlite") as results,
+        pytest.raises(EnvironmentLacks, match="set LLAMABUILD_STATE") as caught,
+        results._named_errors(),
+    ):
+        raise sqlite3.OperationalError(error)
+    assert str(tmp_path) in str(caught.value)

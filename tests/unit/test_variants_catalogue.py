@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from llamabuild.cli import cli
 from llamabuild.errors import EnvironmentLacks
+from llamabuild.machine.tools import tool_table
 from llamabuild.types.machine import Cpu
 from llamabuild.variants import fitness, load_catalogue, promises, unsupported_reason
 from llamabuild.variants.catalogue import shipped_folder
@@ -154,6 +155,20 @@ def test_what_is_missing_is_named_with_its_package(absent, name, missing, says):
     absent(*missing)
     reason = unsupported_reason(CATALOGUE.get(name), cpu())
     assert reason.startswith(f"not installed: {says}") if says else reason == ""
+
+
+def test_each_tool_that_a_variant_names_has_a_package():
+    named = {t for name in CATALOGUE.names() for t in CATALOGUE.get(name).requires.tools}
+    assert "pkg-config" in named
+    for name in named:
+        assert tool_table()[name].debian, name
+
+
+def test_openblas_without_pkg_config_names_its_package(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(fitness, "find_library", lambda name, compiler="": None)
+    reason = unsupported_reason(CATALOGUE.get("openblas"), cpu())
+    assert reason == "not installed: pkg-config; apt-get install pkg-config"
 
 
 def test_a_program_without_a_package_is_named_alone(absent, monkeypatch):
