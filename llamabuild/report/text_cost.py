@@ -29,7 +29,9 @@ def cost_table(cost: Cost) -> Table | None:
     table.add_column("build", overflow="fold")
     for head in ("wall", "CPU s", *(["of stock"] if stock else []), "compiled"):
         table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("stages")
+    stages = any(map(_stages, rows))
+    if stages:
+        table.add_column("stages")
     table.add_column("in this run", no_wrap=True)
     for row in rows:
         share = [numbers.percent(row.seconds / stock, 0)] if stock else []
@@ -39,7 +41,7 @@ def cost_table(cost: Cost) -> Table | None:
             f"{row.cpu_seconds:.0f}",
             *share,
             _compiled(row),
-            _stages(row),
+            *([_stages(row)] if stages else []),
             "was there" if row.cached else "built",
         )
         table.add_row(*map(Text, cells))
