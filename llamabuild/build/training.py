@@ -52,7 +52,7 @@ def training() -> Training:
 @cache
 def training_digest() -> str:
     """Return the SHA-256 of all that decides a training run but program and model."""
-    return hashlib.sha256(FACTS.read_bytes()).hexdigest()
+    return hashlib.sha256(msgspec.json.encode(training())).hexdigest()
 
 
 def training_command() -> str:

@@ -65,7 +65,7 @@ class Arm(Data, frozen=True, kw_only=True):
     """``ready`` (built, inspected, checked), or why there are no trials: ``unsupported``,
     ``bad variant`` (its file is wrong), ``build failed``, ``not built``, ``not inspected`` (its
     machine code could not be read), ``wrong output``,
-    ``wrong allocator`` (another malloc answered than the promised one),
+    ``wrong allocator`` (not proved to be the promised one),
     ``bench failed``, ``pending``."""
     reason: str
     variant: Variant | None = None
