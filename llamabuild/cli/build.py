@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.command("plan")
 @options.names
 @options.sets
+@options.without
 @options.cross
 @options.sources
 @options.training_model
@@ -36,6 +37,7 @@ def plan(*, as_json: bool, **wishes: Any) -> None:  # noqa: ANN401
 @click.command("build")
 @options.names
 @options.sets
+@options.without
 @options.cross
 @options.sources
 @options.training_model

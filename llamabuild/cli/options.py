@@ -55,6 +55,13 @@ sets = click.option(
     callback=_split,
     help="Variants of a kind, such as simd, compilers or allocators, or all.",
 )
+without = click.option(
+    "--without",
+    multiple=True,
+    metavar="LIST",
+    callback=_split,
+    help="Leave these out of the set, such as those without SIMD, which take the longest.",
+)
 cross = click.option(
     "--cross",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -115,4 +122,4 @@ def measuring(function: F) -> F:
     baseline = click.option(
         "--baseline", metavar="VARIANT", help="What ratios refer to  [default: avx2]"
     )
-    return decorated(function, [names, sets, cross, model, sources, baseline, *how_long, *how])
+    return decorated(function, [names, sets, without, cross, model, sources, baseline, *how_long, *how])

@@ -62,7 +62,14 @@ def choose_arms(catalogue: Catalogue, cpu: Cpu, request: Request) -> Choice:
         EnvironmentLacks: The baseline cannot run on this machine.
     """
     points = [point.variant for point in request.sweep.points] if request.sweep else []
-    found = wanted(catalogue, request.names, request.sets, request.cross, points=points)
+    found = wanted(
+        catalogue,
+        request.names,
+        request.sets,
+        request.cross,
+        points=points,
+        without=request.without,
+    )
     whole = [each.name for each in found if not each.reason]
     further = dict(list(source_labels(request.sources).items())[1:])
     chosen = request.baseline or _default_baseline(catalogue, cpu, whole)

@@ -18,6 +18,8 @@ class Request:
     names: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
     """Kinds of variants, or ``all``."""
+    without: tuple[str, ...] = ()
+    """Of all that these come to, what is left out."""
     cross: Path | None = None
     """File of axes whose combinations are wanted."""
     sweep: Sweep | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING
 
-from llamabuild.errors import BadInput
+from llamabuild.errors import BadInput, did_you_mean
 from llamabuild.types.base import Data
 
 from .compose import CannotCombine
@@ -47,6 +47,7 @@ def wanted(
     crossed: Path | None = None,
     *,
     points: Sequence[str] = (),
+    without: Sequence[str] = (),
 ) -> tuple[Wanted, ...]:
     """Return what was asked for, each once, in the order of asking.
 
@@ -56,11 +57,13 @@ def wanted(
         sets: Kinds, or ``all``; with what cannot run here, so that it becomes a row.
         crossed: File of axes; combinations that don't go together are returned with the reason.
         points: Of a sweep, by name; the same holds for them.
+        without: Names among all of these that are not wanted after all.
 
     Without any of these: the variants of instruction sets, and the user's own.
 
     Raises:
-        BadInput: An unknown set, or a file of axes that is wrong.
+        BadInput: An unknown set, a file of axes that is wrong, or something to be left out that
+            nobody asked for.
     """
     chosen = [Wanted(name=name) for name in names]
     nothing = not names and not sets and not points and crossed is None
@@ -70,7 +73,11 @@ def wanted(
         chosen += cross(catalogue, crossed)
     chosen += _tried(catalogue, points)
     first = {item.name: item for item in reversed(chosen)}
-    return tuple(first[name] for name in dict.fromkeys(item.name for item in chosen))
+    if unasked := [name for name in without if name not in first]:
+        message = f"'{unasked[0]}' is to be left out, and nothing of that name was asked for"
+        raise BadInput(message, did_you_mean(unasked[0], first) or "'list' shows what is in a set")
+    order = dict.fromkeys(item.name for item in chosen)
+    return tuple(first[name] for name in order if name not in without)
 
 
 def cross(catalogue: Catalogue, path: Path) -> tuple[Wanted, ...]:

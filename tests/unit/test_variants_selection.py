@@ -49,6 +49,16 @@ def test_all_is_all_of_every_architecture(catalogue):
     assert len(set(chosen)) == len(chosen)
 
 
+def test_what_is_left_out_of_a_set(catalogue):
+    everything = names(wanted(catalogue, (), ("all",)))
+    less = names(wanted(catalogue, (), ("all",), without=("generic", "sse42")))
+    assert less == [name for name in everything if name not in {"generic", "sse42"}]
+    with pytest.raises(BadInput, match="'genric' is to be left out.*did you mean 'generic'"):
+        wanted(catalogue, (), ("all",), without=("genric",))
+    with pytest.raises(BadInput, match="nothing of that name was asked for"):
+        wanted(catalogue, ("avx2",), without=("generic",))
+
+
 def test_every_kind_is_a_set(catalogue):
     of_sets = [name for kind in KINDS for name in catalogue.in_set(kind)]
     assert of_sets == list(catalogue.names()) == list(catalogue.in_set("all"))
@@ -158,5 +168,7 @@ def test_the_command_line_takes_sets_and_axes(requested, tmp_path, command):
     request = requested(*command, "--set", "simd, compilers", "--set=runtime", "--cross", str(path))
     assert request.sets == ("simd", "compilers", "runtime")
     assert request.cross == path
+    assert request.without == ()
+    assert requested(*command, "--set=all", "--without=a,b").without == ("a", "b")
     assert requested(*command).sets == ()
     assert requested(*command).cross is None
