@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 LEAST_HUGE = 0.005
 """Smaller shares of memory on huge pages come from libraries, not from an allocator."""
+LEAST_DIFFERENCE = 0.05
+"""Share by which a build's memory on huge pages differs from the baseline's, to be told: where the
+system gives huge pages to everybody, some of libc's lie on them too."""
 
 READING = "no-mmap"
 """The catalogue's variant that the allocators' variants extend, without an allocator."""
@@ -39,16 +42,16 @@ def allocations(document: Document) -> tuple[list[AllocationRow], str]:
 
     Those are the baseline and the variant that only reads its weights, as allocators' variants do.
 
-    No rows when no build promised an allocator nor has memory on huge pages.
+    No rows when no build promised an allocator nor has another share on huge pages.
     """
     kinds = [workload.kind for workload in document.run.workloads]
     place = kinds.index("tg") if "tg" in kinds else 0
     known = [_row(v, v.allocation, place) for v in document.variants if v.allocation is not None]
-    telling = [row for row in known if _tells(row)]
+    usual = next((row.huge_share for row in known if row.variant == document.baseline), None)
+    telling = {row.variant for row in known if _tells(row, usual or 0.0)}
     if not telling:
         return [], ""
-    references = {document.baseline, READING}
-    shown = [row for row in known if _tells(row) or row.variant in references]
+    shown = [row for row in known if row.variant in {*telling, document.baseline, READING}]
     names = {row.variant for row in shown}
     rest = [row for row in known if row.variant not in names]
     return shown, _others(rest)
@@ -75,12 +78,12 @@ def _row(variant: VariantResult, allocation: Allocation, place: int) -> Allocati
     )
 
 
-def _tells(row: AllocationRow) -> bool:
+def _tells(row: AllocationRow, usual: float) -> bool:
     share = row.huge_share
     return (
         bool(row.allocation.expected)
         or not row.allocation.passed
-        or (share is not None and share >= LEAST_HUGE)
+        or (share is not None and abs(share - usual) >= LEAST_DIFFERENCE)
     )
 
 
@@ -91,6 +94,9 @@ def _others(rows: list[AllocationRow]) -> str:
     number = numbers.count(len(rows), "other build")
     whose = numbers.listing(libraries) or "an unknown library"
     text = f"{number}: malloc of {whose}"
-    # Of a build whose memory could not be read nobody knows where it lies.
-    known = all(row.huge_share is not None for row in rows)
-    return f"{text}, no memory on huge pages" if known else text
+    shares = [row.huge_share for row in rows if row.huge_share is not None]
+    if len(shares) < len(rows):  # of a build whose memory could not be read nobody knows
+        return text
+    if max(shares) < LEAST_HUGE:
+        return f"{text}, no memory on huge pages"
+    return f"{text}, {numbers.wholes(min(shares), max(shares))} on huge pages"

@@ -12,7 +12,6 @@ from llamabuild.report.execution_words import (
     function_words,
     is_waiting,
     least_waiting,
-    percent_range,
     waiting_place,
     waiting_shares,
 )
@@ -56,7 +55,7 @@ def summary(variants: Iterable[VariantResult]) -> list[Ran]:
     found = []
     for (workload, *_), rows in groups.items():
         shares = [top.share for top, _ in rows]
-        text = f"{percent_range(min(shares), max(shares))} of {workload} {_where(rows[0][0])}"
+        text = f"{numbers.wholes(min(shares), max(shares))} of {workload} {_where(rows[0][0])}"
         found.append(Ran(workload, text, tuple(name for _, name in rows)))
     return sorted(found, key=lambda item: (order.index(item.workload), -len(item.variants)))
 
@@ -81,7 +80,7 @@ def waited(variants: Iterable[VariantResult]) -> list[Ran]:
     found = []
     for (workload, place), rows in groups.items():
         shares = [share for share, _ in rows]
-        text = f"{percent_range(min(shares), max(shares))} of {workload} waiting in {place}"
+        text = f"{numbers.wholes(min(shares), max(shares))} of {workload} waiting in {place}"
         found.append(Ran(workload, text, tuple(name for _, name in rows)))
     return sorted(found, key=lambda item: (order.index(item.workload), -len(item.variants)))
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from llamabuild.report import numbers
+
 from .isa import short_name
 
 if TYPE_CHECKING:
@@ -57,12 +59,12 @@ def execution_sentence(execution: Execution) -> str:
     parts = []
     top = busiest(execution.functions)
     if top is not None and not is_waiting(top):
-        share = _percent(top.share)
+        share = numbers.whole(top.share)
         parts.append(f"{share} of {execution.workload} in {function_words(top)}")
     for where, waited in waiting_shares(execution.functions, execution.libraries).items():
         if waited >= least_waiting():
             whole = "" if parts else f" of {execution.workload}"
-            parts.append(f"{_percent(waited)}{whole} waiting in {where}")
+            parts.append(f"{numbers.whole(waited)}{whole} waiting in {where}")
     return ", ".join(parts) or f"{execution.workload}: no function stands out"
 
 
@@ -107,12 +109,6 @@ def least_waiting() -> float:
     return _facts().waiting.least_share
 
 
-def percent_range(low: float, high: float) -> str:
-    """Write the smallest and the largest of several shares: ``70 to 74 %``."""
-    first, last = _percent(low), _percent(high)
-    return last if first == last else f"{first.removesuffix(' %')} to {last}"
-
-
 def function_words(function: FunctionShare) -> str:
     """Name a function and what its machine code is made of: ``quantize_row_q8_K (AVX2)``."""
     if function.name == UNKNOWN:
@@ -146,7 +142,3 @@ def _without_version(library: str) -> str:
 
 def _is(name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
-
-
-def _percent(share: float) -> str:
-    return f"{share:.0%}".replace("%", " %")

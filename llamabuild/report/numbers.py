@@ -55,6 +55,17 @@ def part(fraction: float | None) -> str:
     return percent(fraction, 1 if few else 0)
 
 
+def whole(fraction: float) -> str:
+    """Write a share in whole per cent, where its own noise is larger than that."""
+    return f"{fraction:.0%}".replace("%", " %")
+
+
+def wholes(low: float, high: float) -> str:
+    """Write the smallest and the largest of several shares: ``70 to 74 %``."""
+    first, last = whole(low), whole(high)
+    return last if first == last else f"{first.removesuffix(' %')} to {last}"
+
+
 def probability(value: float | None) -> str:
     """Write a p-value."""
     if value is None:

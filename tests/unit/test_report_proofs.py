@@ -353,6 +353,26 @@ def test_of_memory_that_could_not_be_read_nothing_is_said(document):
     assert others == "26 other builds: malloc of libc.so.6"
 
 
+def test_where_everybody_has_some_huge_pages_only_another_share_is_told(document):
+    def on_huge_pages(found, share):
+        memory = found.allocation
+        huge = int(share * memory.resident_bytes)
+        return msgspec.structs.replace(
+            found, allocation=msgspec.structs.replace(memory, huge_bytes=huge)
+        )
+
+    told = {row.variant for row in allocations(document)[0]}
+    variants = tuple(
+        on_huge_pages(v, 0.17 if v.name == "lto" else 0.15)
+        if v.allocation is not None and v.name not in told - {document.baseline}
+        else v
+        for v in document.variants
+    )
+    shown, others = allocations(msgspec.structs.replace(document, variants=variants))
+    assert {row.variant for row in shown} == told
+    assert others == "26 other builds: malloc of libc.so.6, 15 to 17 % on huge pages"
+
+
 def test_no_promise_and_no_huge_page_is_no_section(run):
     plain = Allocation(
         expected="", library="libc.so.6", passed=True, resident_bytes=9, huge_bytes=0
