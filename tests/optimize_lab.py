@@ -48,7 +48,8 @@ class SimulatedLab:
     base_build: float = 0.0
     stop_at: str = ""
     stop_after: float = 0.0
-    """Of the stage ``stop_at``, seconds that pass before it is interrupted."""
+    """Of the stage ``stop_at``, seconds that pass before it is interrupted; they are not lost."""
+    progress: float = 0.0
     time: float = 0.0
     built: set = field(default_factory=set)
     stages: list = field(default_factory=list)
@@ -62,8 +63,12 @@ class SimulatedLab:
     def identity(self, configuration):
         return "+".join(self.same.get(part, part) for part in configuration if self.same.get(part, part))
 
+    @staticmethod
+    def build_of(configuration):
+        return frozenset(BUILD_SECONDS.keys() & set(configuration))
+
     def build_seconds(self, configuration):
-        key = frozenset(configuration) & BUILD_SECONDS.keys()
+        key = self.build_of(configuration)
         if key in self.built:
             return 0.0
         return sum(BUILD_SECONDS[part] for part in key) if key else self.base_build
@@ -82,28 +87,29 @@ class SimulatedLab:
     def measure(self, order):
         if order.stage == self.stop_at:
             self.time += self.stop_after
+            self.progress = self.stop_after
             self.stop_at = ""
             raise Interrupted("stopped")
         self.stages.append(order.stage)
-        began = self.time
+        taken = 0.0
         for configuration in ((), *order.configurations):
-            self.time += self.build_error * self.build_seconds(configuration)
-            self.built.add(frozenset(configuration) & BUILD_SECONDS.keys())
+            taken += self.build_error * self.build_seconds(configuration)
+            self.built.add(self.build_of(configuration))
         loads = [load for load in workloads(2) if load.kind in order.kinds]
         arms = len(order.configurations) + 2
-        self.time += self.check_seconds * arms
         block = self.trial_seconds * arms * len(loads)
-        self.time += block  # warm-up
+        taken += self.check_seconds * arms + block  # warm-up
         blocks = 0
         while blocks < order.most:
-            if blocks >= order.least and self.time - began + block > order.seconds:
+            if blocks >= order.least and taken + block > order.seconds + self.progress:
                 break
-            self.time += block
+            taken += block
             blocks += 1
+        self.time += taken - self.progress
+        self.progress = 0.0
         return Measurement(
             run=order.stage,
             blocks=blocks,
-            seconds=self.time - began,
             trial_seconds=self.trial_seconds,
             **self._figures(order, loads, blocks),
         )

@@ -37,8 +37,9 @@ def survivors(
 ) -> tuple[Configuration, ...]:
     """Return the candidates that are not shown worse than the incumbent.
 
-    Each reports its blocks one by one, in their order, as log ratios to the incumbent, and is out
-    as soon as the pruner is sure.
+    Each reports its blocks in their order, as log ratios to the incumbent. The pruner is asked once,
+    at the end of the generation: no trial could be saved before, and each further look would be
+    another chance to be wrong.
     """
     with quiet():
         study = optuna.create_study(
@@ -50,11 +51,9 @@ def survivors(
         kept = []
         for configuration, values in candidates.items():
             trial = study.ask()
-            pruned = False
             for block in sorted(incumbent.keys() & values.keys()):
                 trial.report(values[block] - incumbent[block], block)
-                if pruned := trial.should_prune():
-                    break
+            pruned = trial.should_prune()
             # The incumbent stays the one that all are held against.
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
             if not pruned:

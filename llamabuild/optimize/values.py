@@ -45,7 +45,7 @@ def values_of(
     Several workloads of one kind share its weight.
     """
     kinds = {load.name: load.kind for load in workloads}
-    weighed = [name for name in logs if weights.get(kinds[name])]
+    weighed = [name for name in logs if weights.get(kinds.get(name, ""))]
     shared = [kinds[name] for name in weighed]
     shares = {name: weights[kinds[name]] / shared.count(kinds[name]) for name in weighed}
     blocks = max((len(logs[name]) for name in weighed), default=0)

@@ -12,6 +12,7 @@ import msgspec
 from llamabuild import __version__
 from llamabuild.bench import Arms, Watcher, choose_workloads, measure, standard_schedule
 from llamabuild.compare import compare_run, may_stop
+from llamabuild.compare.blocks import counted_blocks
 from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks, Interrupted
 from llamabuild.interrupts import Terminated, graceful_interrupts
 from llamabuild.machine.detect import detect_machine
@@ -34,7 +35,7 @@ from .prebuilt import import_all, is_prebuilt_arm
 from .prove import prove
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from llamabuild.interrupts import Interrupts
     from llamabuild.types.machine import Cpu, Machine
@@ -77,8 +78,8 @@ def run_variants(request: Request, observer: Observer) -> Run:
             )
             arms = import_all(arms, run.baseline, run.machine.cpu, observer, interrupts)
             run = _stored(_with_arms(run, arms), results)
-            run = _proved(run, results, observer, interrupts)
-            complete = _measure(run, results, observer, interrupts)
+            run = _proved(run, results, observer, interrupts, sampled=request.sampled)
+            complete = _measure(run, results, observer, interrupts, request.enough)
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt | Interrupted | Terminated)
             _close(run, results, "interrupted" if interrupted else "failed")
@@ -146,6 +147,7 @@ def _begun(wishes: _Understood, results: Results, observer: Observer) -> tuple[R
         arms=arms,
         sweep=with_cache_sizes(request.sweep, arms, model, workloads),
         asked=request.names,
+        part_of=request.part_of,
     )
     results.save_run(run)
     return run, maker
@@ -183,7 +185,9 @@ def _resumed(run_id: str, results: Results, observer: Observer) -> tuple[Run, Ma
     return run, maker
 
 
-def _proved(run: Run, results: Results, observer: Observer, interrupts: Interrupts) -> Run:
+def _proved(
+    run: Run, results: Results, observer: Observer, interrupts: Interrupts, *, sampled: bool
+) -> Run:
     """Inspect and check every built arm: to ``ready``, or to the reason why it is not."""
     baseline = next(arm for arm in run.arms if arm.name == run.baseline)
     if baseline.build is None:
@@ -199,6 +203,8 @@ def _proved(run: Run, results: Results, observer: Observer, interrupts: Interrup
     run = _stored(_with_arms(run, proved), results)
     run = _stored(_with_arms(run, check_all(run, observer, interrupts)), results)
     run = _stored(_with_arms(run, prove_allocations(run, observer, interrupts)), results)
+    if not sampled:
+        return run
     return _stored(_with_arms(run, prove_executions(run, observer, interrupts)), results)
 
 
@@ -228,7 +234,13 @@ def _pending_again(arms: Sequence[Arm], cpu: Cpu, *, begun: bool) -> tuple[Arm, 
     )
 
 
-def _measure(run: Run, results: Results, observer: Observer, interrupts: Interrupts) -> bool:
+def _measure(
+    run: Run,
+    results: Results,
+    observer: Observer,
+    interrupts: Interrupts,
+    enough: Callable[[int], bool] | None,
+) -> bool:
     """Run blocks until the comparison is decided; False when someone asked to stop."""
     ready = [arm for arm in run.arms if arm.status == "ready" and arm.build and arm.variant]
     observer.measuring(run, len(results.trials(run.id)))
@@ -239,6 +251,11 @@ def _measure(run: Run, results: Results, observer: Observer, interrupts: Interru
     def on_block(trials: Sequence[Trial], gone: Sequence[DiscardedBlock], block: int) -> None:
         reasons = {item.block: item.reason for item in gone}
         observer.block(compare_run(now(gone), trials), block, reasons.get(block, ""))
+
+    def ends(trials: Sequence[Trial], gone: Sequence[DiscardedBlock]) -> bool:
+        if may_stop(now(gone), trials):
+            return True
+        return enough is not None and enough(len(counted_blocks(now(gone), trials)))
 
     return measure(
         run,
@@ -251,7 +268,7 @@ def _measure(run: Run, results: Results, observer: Observer, interrupts: Interru
         ),
         results,
         Watcher(
-            may_stop=lambda trials, gone: may_stop(now(gone), trials),
+            may_stop=ends,
             on_trial=observer.trial,
             on_block=on_block,
             stop_requested=lambda: interrupts.requested,

@@ -61,10 +61,8 @@ class Measurement(Data, frozen=True, kw_only=True):
     """Without the baseline."""
     noise: dict[str, tuple[float | None, ...]]
     """As ``logs``, of the baseline's copy."""
-    seconds: float
-    """All that it took, building and checking included."""
     trial_seconds: float
-    """Of that, one trial on average."""
+    """What one trial took, on average."""
 
 
 class StageRecord(Data, frozen=True, kw_only=True):

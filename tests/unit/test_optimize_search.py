@@ -98,16 +98,14 @@ def test_where_the_copy_of_the_baseline_differs_nothing_is_accepted(monkeypatch)
     assert log.parts == ()
 
 
-@pytest.mark.parametrize("minutes", [12, 30, 60])
-@pytest.mark.parametrize("build_error", [0.7, 1.0, 1.3])
+@pytest.mark.parametrize("minutes", [12, 40])
+@pytest.mark.parametrize("build_error", [0.7, 1.3])
 def test_the_budget_holds_within_ten_per_cent(minutes, build_error):
-    for effects in ({}, {"hugealloc": 1.06, "pgo": 1.05}):
-        lab = SimulatedLab(5, effects, build_error=build_error, base_build=100.0)
-        record, _ = optimized(lab, minutes=minutes)
-        spent = lab.time
-        assert record.spent_seconds == pytest.approx(spent)
-        assert spent <= 1.1 * record.budget_seconds
-        assert spent >= 0.5 * record.budget_seconds
+    effects = {"hugealloc": 1.06, "pgo": 1.05}
+    lab = SimulatedLab(5, effects, build_error=build_error, base_build=100.0)
+    record, _ = optimized(lab, minutes=minutes)
+    assert record.spent_seconds == pytest.approx(lab.time)
+    assert 0.5 * record.budget_seconds <= lab.time <= 1.1 * record.budget_seconds
 
 
 def test_slow_trials_do_not_break_the_budget():
@@ -165,10 +163,9 @@ def test_stopped_anywhere_it_goes_on_to_the_same_result(stage, after):
     lab.stages.clear()
     again = run_stages(stored, lab, saved.append)
     assert lab.stages[0] == stage
-    if not after:
-        assert again.stages == whole.stages
-    assert log_of(again).parts == log_of(whole).parts
-    assert lab.time <= 1.1 * again.budget_seconds
+    assert [each.measurement for each in again.stages] == [e.measurement for e in whole.stages]
+    assert again.spent_seconds == pytest.approx(whole.spent_seconds)
+    assert log_of(again) == log_of(whole)
 
 
 def test_a_complete_record_measures_nothing_again():
