@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from llamabuild.optimize.lab import Order
+    from llamabuild.types.build import Plan
     from llamabuild.types.machine import Cpu
     from llamabuild.types.optimization import Configuration, Optimization
     from llamabuild.types.run import Arm, Run, Trial
@@ -100,6 +101,11 @@ class RunLab:
         variants = [self._variant(each) for each in dict.fromkeys([(), configuration])]
         estimates = {e.plan.variant: e.seconds for e in self._place.maker.estimates(variants)}
         return estimates[variants[-1].name]
+
+    def planned(self, configuration: Configuration) -> tuple[Variant, Plan]:
+        """Return a configuration's variant and the plan of its build."""
+        variant = self._variant(configuration)
+        return variant, self._place.maker.plan(variant)
 
     def measure(self, order: Order) -> Measurement:
         """Run the order, or what a stop left of it; see :class:`llamabuild.optimize.lab.Lab`."""

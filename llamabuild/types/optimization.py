@@ -92,7 +92,13 @@ class Deployment(Data, frozen=True, kw_only=True):
     arguments: tuple[str, ...]
     """Of llama-server and llama-cli, without the model."""
     packages: tuple[str, ...]
-    """Debian packages that building or running it takes."""
+    """Debian packages that building it takes, beyond the usual."""
+    libraries: tuple[str, ...]
+    """Debian packages that running it takes."""
+    files: tuple[str, ...]
+    """Paths of libraries that no package has; a note says where they come from."""
+    trained: bool
+    """Building it takes a model."""
     notes: tuple[str, ...]
     """What no command says, one sentence each."""
 
