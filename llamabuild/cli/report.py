@@ -30,13 +30,17 @@ FORMATS = ("text", "json", "csv", "md", "html")
 def command(run: str, form: str, output: Path | None, listing: bool) -> None:
     """Show a stored RUN: an id, the unique start of one, or 'latest'.
 
-    The id of a run of kernels works, too; 'latest' is the latest run of variants.
+    The id of a run of kernels or of an optimization works, too; 'latest' is the latest run of
+    variants.
     """
     if listing:
         _list()
         return
-    from llamabuild.report.kind import is_kernel_run  # noqa: PLC0415 - keeps --help quick
+    from llamabuild.report.kind import is_kernel_run, is_optimization  # noqa: PLC0415
 
+    if is_optimization(run):
+        _optimization(run, form, output)
+        return
     if is_kernel_run(run):
         _kernels(run, form, output)
         return
@@ -74,6 +78,18 @@ def _kernels(run: str, form: str, output: Path | None) -> None:
         click.echo(kernel_write.render_kernels(run, form), nl=False)
 
 
+def _optimization(run: str, form: str, output: Path | None) -> None:
+    from llamabuild.report import optimize_write, write  # noqa: PLC0415
+
+    if output is not None and _is_folder(output):
+        click.echo(optimize_write.write_optimization(run, output))
+    elif output is not None:
+        write.write_file(output, optimize_write.render_optimization(run, form).encode())
+        click.echo(output)
+    else:
+        click.echo(optimize_write.render_optimization(run, form), nl=False)
+
+
 def _is_folder(output: Path) -> bool:
     return output.is_dir() or str(output).endswith(os.sep)
 
@@ -85,9 +101,14 @@ def _list() -> None:
     with Results.open() as results:
         click.echo(render_runs(results.runs()), nl=False)
         kernel_runs = results.kernel_runs()
+        optimizations = results.optimizations()
     if kernel_runs:
         click.echo("\nruns of kernels:")
         click.echo(render_kernel_runs(kernel_runs), nl=False)
+    if optimizations:
+        click.echo("\noptimizations:")
+    for each in optimizations:
+        click.echo(f"{each.id}  {each.status}  {each.base} for {each.goal}, {each.model.name}")
 
 
 def _print(run: str) -> None:
