@@ -61,7 +61,9 @@ class SimulatedLab:
         return next((self.refused[part] for part in configuration if part in self.refused), "")
 
     def identity(self, configuration):
-        return "+".join(self.same.get(part, part) for part in configuration if self.same.get(part, part))
+        return "+".join(
+            self.same.get(part, part) for part in configuration if self.same.get(part, part)
+        )
 
     @staticmethod
     def build_of(configuration):

@@ -11,7 +11,7 @@ WRITTEN = re.compile(r"(?:(?P<h>[0-9]{1,3})h)?(?:(?P<m>[0-9]{1,5})m)?(?:(?P<s>[0
 SECONDS = {"h": 3600, "m": 60, "s": 1}
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[float]):
     """A duration in seconds."""
 
     name = "duration"

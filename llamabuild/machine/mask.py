@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def thread_mask(allowed: Collection[int], threads: int, logical_cpus: int) -> str:
-    """Return the mask of this machine's CPUs on which so many threads are least in each other's way.
+    """Return the mask of CPUs on which so many threads are least in each other's way.
 
     Args:
         allowed: CPUs that may be used.

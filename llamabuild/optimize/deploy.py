@@ -41,17 +41,14 @@ def render(deployment: Deployment) -> dict[str, str]:
         "models": MODELS,
         "installed": INSTALLED,
         "locked": locks_memory(deployment.arguments),
-        "packages": sorted(
-            {*facts().build.packages, *deployment.packages, *deployment.libraries}
-        ),
+        "packages": sorted({*facts().build.packages, *deployment.packages, *deployment.libraries}),
         "server": server_words(deployment, f"{deployment.folder}/bin/llama-server", MODEL),
         "cli": server_words(deployment, f"{deployment.folder}/bin/llama-cli", MODEL),
         "service": _service(deployment),
         "entry": server_words(deployment, f"{INSTALLED}/bin/llama-server", MODELS),
     }
     return {
-        name: environment.get_template(template).render(context)
-        for name, template in FILES.items()
+        name: environment.get_template(template).render(context) for name, template in FILES.items()
     }
 
 

@@ -130,7 +130,9 @@ class Journal:
         stage = self.record.stages[self._done]
         found = {arm.configuration for arm in stage.measurement.arms}
         if stage.name != name or found != set(configurations):
-            message = f"optimization {self.record.id} was begun by a version that searches otherwise"
+            message = (
+                f"optimization {self.record.id} was begun by a version that searches otherwise"
+            )
             raise BadInput(message, "begin a new one; its builds are in the store")
         self._done += 1
         workloads = sum(load.kind in kinds for load in self.record.workloads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import log1p
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,7 @@ class Judged(Data, frozen=True, kw_only=True):
     verdict: str
     reason: str
     impact: Effect | None
-    """On the goal, against the step before; its interval is the one that Holm's procedure tested."""
+    """On the goal, against the step before; its interval is that of its step in Holm's test."""
     impacts: dict[str, Effect]
     """The same by workload, each interval by itself."""
     cumulative: Effect | None
@@ -86,14 +87,16 @@ def judge(
     figures = _Figures(measurement, weights, workloads)
     delta, usable = figures.noise()
     steps = [(), *(joined(changes[: n + 1], order) for n in range(len(changes)))]
-    shifts = [figures.shift(after, before) for before, after in zip(steps, steps[1:], strict=False)]
+    shifts = [figures.shift(after, before) for before, after in pairwise(steps)]
     tests = iter(holm([s.p_beyond(delta) for s in shifts if s is not None], alpha))
     judged = []
     for number, (change, shift) in enumerate(zip(changes, shifts, strict=True)):
         test = next(tests) if shift is not None else None
         before, after = steps[number], steps[number + 1]
         impacts = figures.by_workload(after, before, alpha)
-        verdict, reason = _verdict(shift, test, delta, impacts, weights, workloads)
+        verdict, reason = _verdict(shift, test, delta)
+        if verdict == ACCEPTED and (loss := _loss(impacts, weights, workloads)):
+            verdict, reason = LOSES, loss
         rest = figures.shift(steps[-1], _without(changes, change, order))
         total = figures.shift(after, ())
         judged.append(
@@ -119,15 +122,8 @@ def _without(
     return joined([each for each in changes if each != change], order)
 
 
-def _verdict(
-    shift: PairedShift | None,
-    test: HolmStep | None,
-    delta: float,
-    impacts: Mapping[str, Effect],
-    weights: Mapping[str, float],
-    workloads: Sequence[Workload],
-) -> tuple[str, str]:
-    """Return the verdict on one step and a clause on why."""
+def _verdict(shift: PairedShift | None, test: HolmStep | None, delta: float) -> tuple[str, str]:
+    """Return the verdict on one step by the goal alone, and a clause on why."""
     if shift is None or test is None:
         return NOT_MEASURED, "it could not be measured here"
     interval = shift.interval(test.alpha)
@@ -135,12 +131,19 @@ def _verdict(
         return SLOWER, "slower than without it"
     if not test.rejected or interval.low <= delta:
         return NO_GAIN, "the interval reaches below the threshold"
+    return ACCEPTED, ""
+
+
+def _loss(
+    impacts: Mapping[str, Effect], weights: Mapping[str, float], workloads: Sequence[Workload]
+) -> str:
+    """Say which workload that the goal weighs loses more than is allowed, if one does."""
     allowed = 1 - layout().statistics.allowed_loss
     for load in workloads:
         effect = impacts.get(load.name)
         if effect and weights.get(load.kind) and effect.ratio < allowed:
-            return LOSES, f"{load.name} loses {1 - effect.ratio:.1%}"
-    return ACCEPTED, ""
+            return f"{load.name} loses {1 - effect.ratio:.1%}"
+    return ""
 
 
 def _if_needed(judged: Judged, delta: float) -> Judged:

@@ -1,4 +1,4 @@
-"""The optimization log: what was accepted, what was not, and how far it went, from the record alone."""
+"""The log: what was accepted, what was not, and how far it went, from the record alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from math import exp
 from typing import TYPE_CHECKING
 
 from llamabuild.types.base import Data
-from llamabuild.types.optimization import CONFIRM, SCREEN, Configuration, LeftOut
+from llamabuild.types.optimization import CONFIRM, SCREEN, LeftOut
 
 from .evidence import Evidence
 from .facts import layout
@@ -17,7 +17,7 @@ from .values import Effect, by_configuration, effect_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from llamabuild.types.optimization import Optimization
+    from llamabuild.types.optimization import Configuration, Optimization
 
 REACHED, NOT_SHOWN, MISSED = "reached", "not shown", "not reached"
 
@@ -147,8 +147,7 @@ def _rejected(
     arms = {arm.configuration: arm for arm in screened.arms}
     values = by_configuration(screened, layout().goals[record.goal], record.workloads)
     single = {
-        load.name: by_configuration(screened, {load.kind: 1.0}, [load])
-        for load in record.workloads
+        load.name: by_configuration(screened, {load.kind: 1.0}, [load]) for load in record.workloads
     }
     found = []
     for lever in record.levers:

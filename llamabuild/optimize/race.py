@@ -37,16 +37,16 @@ def survivors(
 ) -> tuple[Configuration, ...]:
     """Return the candidates that are not shown worse than the incumbent.
 
-    Each reports its blocks in their order, as log ratios to the incumbent. The pruner is asked once,
-    at the end of the generation: no trial could be saved before, and each further look would be
-    another chance to be wrong.
+    Each reports its blocks in their order, as log ratios to the incumbent. The pruner is asked
+    once, at the end of the generation: no trial could be saved before, and each further look would
+    be another chance to be wrong.
     """
     with quiet():
         study = optuna.create_study(
             direction="maximize",
             pruner=optuna.pruners.WilcoxonPruner(p_threshold=layout().statistics.prune),
         )
-        level = {block: 0.0 for block in incumbent}
+        level = dict.fromkeys(incumbent, 0.0)
         study.add_trial(optuna.trial.create_trial(value=0.0, intermediate_values=level))
         kept = []
         for configuration, values in candidates.items():

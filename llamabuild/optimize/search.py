@@ -1,4 +1,4 @@
-"""Combinations: asked of Optuna's sampler, measured a few at a time, raced against the best so far."""
+"""Combinations: asked of Optuna's sampler, measured in small groups, raced against the best."""
 
 from __future__ import annotations
 
@@ -80,8 +80,7 @@ def _in_the_race(journal: Journal, evidence: Evidence) -> list[str]:
         part
         for lever in levers
         for part in lever.choices
-        if (part,) in evidence.values
-        and (part in related or not evidence.slower((part,), alpha))
+        if (part,) in evidence.values and (part in related or not evidence.slower((part,), alpha))
     ]
 
 

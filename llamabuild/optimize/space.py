@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from optuna.distributions import BaseDistribution
 
-    from llamabuild.types.optimization import Configuration, Lever
+    from llamabuild.types.optimization import Configuration
 
     from .evidence import Evidence
     from .journal import Journal

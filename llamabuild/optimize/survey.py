@@ -1,4 +1,4 @@
-"""Before anything is measured: what will be searched, what it costs, and whether the budget reaches."""
+"""Before anything is measured: what is searched, what it costs, whether the budget reaches."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ def survey(
         left_out=(*left_out, *missed),
         build_seconds=builds,
         screen_seconds=builds[""] + taken,
-        least_seconds=builds[""] + max(least_screen / shares.screen, least_confirm / shares.confirm),
+        least_seconds=builds[""]
+        + max(least_screen / shares.screen, least_confirm / shares.confirm),
     )
 
 
@@ -105,7 +106,9 @@ def check_budget(record: Optimization, found: Survey) -> None:
         minutes = -int(-found.least_seconds // MINUTE)
         build = found.build_seconds[""]
         what = f", of which {build:.0f} s build the baseline" if build else ""
-        message = f"a budget of {record.budget_seconds / MINUTE:.3g} min is too small to say anything"
+        message = (
+            f"a budget of {record.budget_seconds / MINUTE:.3g} min is too small to say anything"
+        )
         raise BadInput(message, f"it takes at least --budget {minutes}m{what}")
 
 

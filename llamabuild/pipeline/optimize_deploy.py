@@ -52,7 +52,7 @@ def deployment_of(variant: Variant, plan: Plan, threads: int) -> Deployment:
 
 
 def _environment(variant: Variant) -> dict[str, str]:
-    """A library of the system is named for the loader to find; the variant's own words come last."""
+    """A system's library is named for the loader to find; the variant's own words come last."""
     words: dict[str, str] = {}
     if variant.allocator.name:
         entry, file = allocator_entry(variant.allocator.name), allocator_file(variant.allocator)

@@ -18,7 +18,6 @@ from llamabuild.variants import unsupported_reason
 from llamabuild.variants.bench_options import by_option
 from llamabuild.variants.kinds import GROUNDS
 
-from .request import Request
 from .story import run_variants
 
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
     from .make import Maker
     from .observer import Observer
+    from .request import Request
 
 KV_CACHE = "kv-cache="
 GRACE = 0.05

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from llamabuild.report.optimize_document import OptimizeDocument, optimize_document
+from llamabuild.report.optimize_document import optimize_document
 from llamabuild.store.results import Results
+
+if TYPE_CHECKING:
+    from llamabuild.report.optimize_document import OptimizeDocument
 
 
 @dataclass(frozen=True, slots=True)

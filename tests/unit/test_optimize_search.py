@@ -120,7 +120,9 @@ def test_a_budget_too_small_says_what_it_takes():
     lab = SimulatedLab(1, base_build=200.0)
     record = surveyed_record(lab, minutes=2)
     found = survey(record, situation(), lab, FACTS)
-    with pytest.raises(BadInput, match=r"too small to say anything: it takes at least --budget \d+m"):
+    with pytest.raises(
+        BadInput, match=r"too small to say anything: it takes at least --budget \d+m"
+    ):
         check_budget(record, found)
     enough = msgspec.structs.replace(record, budget_seconds=found.least_seconds)
     whole = survey(enough, situation(), lab, FACTS)
