@@ -171,6 +171,8 @@ def new_record(seed=1, goal="tg", minutes=30.0, **changes):
         budget_seconds=60 * minutes,
         seed=seed,
         kv_quality=None,
+        trial_seconds=1.5,
+        check_seconds=6.0,
     )
     return msgspec.structs.replace(record, **changes)
 

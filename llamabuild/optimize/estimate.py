@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from .facts import layout
 
 if TYPE_CHECKING:
-    from llamabuild.types.optimization import StageRecord
+    from llamabuild.types.optimization import Optimization, StageRecord
 
 ALWAYS = 2
 """Arms of every stage: the baseline and its copy."""
@@ -23,9 +23,18 @@ class Costs:
     """Of one arm before its first trial."""
 
     @classmethod
-    def guessed(cls) -> Self:
+    def expected(cls, record: Optimization) -> Self:
         """Return the figures that hold until something has been measured."""
-        return cls(trial=layout().estimate.trial_seconds, check=layout().estimate.check_seconds)
+        return cls(trial=record.trial_seconds, check=record.check_seconds)
+
+    @classmethod
+    def guessed(cls, model_bytes: int) -> Self:
+        """Return what suits a model of that size."""
+        facts, gigabytes = layout().estimate, model_bytes / 1e9
+        return cls(
+            trial=facts.trial_seconds + facts.trial_seconds_per_gigabyte * gigabytes,
+            check=facts.check_seconds + facts.check_seconds_per_gigabyte * gigabytes,
+        )
 
     def learned(self, stage: StageRecord, started: float, workloads: int, building: float) -> Costs:
         """Return what a stage teaches.

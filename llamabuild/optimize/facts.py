@@ -72,7 +72,9 @@ class Estimates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Seconds, until something has been measured."""
 
     trial_seconds: float
+    trial_seconds_per_gigabyte: float
     check_seconds: float
+    check_seconds_per_gigabyte: float
 
 
 class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

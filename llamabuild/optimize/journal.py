@@ -47,7 +47,7 @@ class Journal:
         self._done = 0
         self._before = record.spent_seconds
         self._began = lab.clock()
-        self.costs = Costs.guessed()
+        self.costs = Costs.expected(record)
         self._built = set[str]()
 
     @property

@@ -62,7 +62,7 @@ def survey(
             builds |= {part: lab.build_seconds((part,)) for part in lever.choices}
     kinds = layout().goals[record.goal]
     workloads = sum(load.kind in kinds for load in record.workloads)
-    costs, counts, shares = Costs.guessed(), layout().counts, layout().shares
+    costs, counts, shares = Costs.expected(record), layout().counts, layout().shares
     blocks = counts.warmup + counts.screen_least
 
     def cost(part: str) -> float:

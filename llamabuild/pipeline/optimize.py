@@ -18,6 +18,7 @@ from llamabuild.machine.detect import detect_machine
 from llamabuild.machine.mask import thread_mask
 from llamabuild.model import resolve_model
 from llamabuild.optimize.engine import run_stages
+from llamabuild.optimize.estimate import Costs
 from llamabuild.optimize.facts import layout
 from llamabuild.optimize.levers import Situation
 from llamabuild.optimize.log import log_of
@@ -32,7 +33,7 @@ from llamabuild.variants.prebuilt import is_prebuilt
 from .inputs import default_source, run_model
 from .make import Maker
 from .optimize_deploy import deployment_of
-from .optimize_lab import Place, RunLab
+from .optimize_lab import Place, RunLab, trial_seconds
 from .request import Request
 
 if TYPE_CHECKING:
@@ -162,6 +163,8 @@ def _check(wishes: Wishes) -> None:
 
 def _new_record(wishes: Wishes, machine: Machine, maker: Maker, model: Model) -> Optimization:
     started = datetime.now(UTC)
+    threads = wishes.threads or machine.usable_threads
+    costs = Costs.guessed(model.size_bytes)
     return Optimization(
         id=f"o{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
         started=started.isoformat(timespec="seconds"),
@@ -173,14 +176,26 @@ def _new_record(wishes: Wishes, machine: Machine, maker: Maker, model: Model) ->
         source=maker.sources.baseline,
         model=model,
         base=wishes.base,
-        threads=wishes.threads or machine.usable_threads,
+        threads=threads,
         workloads=choose_workloads(model, wishes.workloads),
         goal=wishes.goal,
         target=wishes.target,
         budget_seconds=wishes.budget_seconds,
         seed=secrets.randbits(32) if wishes.seed is None else wishes.seed,
         kv_quality=wishes.kv_quality,
+        trial_seconds=_seen_here(machine, model, threads) or costs.trial,
+        check_seconds=costs.check,
     )
+
+
+def _seen_here(machine: Machine, model: Model, threads: int) -> float:
+    """Return the mean trial of the newest complete run of this model on this machine, or 0."""
+    with Results.open() as results:
+        for run in reversed(results.runs()):
+            same = (run.machine.fingerprint, run.model.sha256, run.threads)
+            if run.status == "done" and same == (machine.fingerprint, model.sha256, threads):
+                return trial_seconds(results.trials(run.id))
+    return 0.0
 
 
 def _situation(record: Optimization) -> Situation:
@@ -217,6 +232,7 @@ def _lab(
         maker=maker,
         request=request,
         observer=observer,
+        jobs=machine.usable_threads,
     )
     return RunLab(record, place)
 

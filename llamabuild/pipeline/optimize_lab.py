@@ -9,6 +9,7 @@ from itertools import pairwise
 from statistics import fmean, median
 from typing import TYPE_CHECKING
 
+from llamabuild.build.switches import switches
 from llamabuild.compare.logs import log_ratios
 from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks, Interrupted
 from llamabuild.store.results import Results
@@ -50,6 +51,8 @@ class Place:
     request: Request
     """Source, model, threads and so on of every run."""
     observer: Observer
+    jobs: int
+    """Compilers at a time."""
 
 
 class RunLab:
@@ -88,7 +91,7 @@ class RunLab:
         variant = self._variant(configuration)
         runtime = variant.runtime
         words = (
-            self._place.maker.plan(variant).build_id,
+            variant.name if self._elsewhere(variant) else self._place.maker.plan(variant).build_id,
             variant.allocator,
             sorted(runtime.environment.items()),
             sorted(by_option(runtime.bench).items()),
@@ -98,6 +101,8 @@ class RunLab:
 
     def build_seconds(self, configuration: Configuration) -> float:
         """Return the planner's estimate, given that the baseline is built."""
+        if self._elsewhere(self._variant(configuration)):
+            return switches().estimate.everything_cpu_seconds / self._place.jobs
         variants = [self._variant(each) for each in dict.fromkeys([(), configuration])]
         estimates = {e.plan.variant: e.seconds for e in self._place.maker.estimates(variants)}
         return estimates[variants[-1].name]
@@ -154,11 +159,17 @@ class RunLab:
             return str(error)
         if reason := unsupported_reason(variant, self._place.cpu):
             return reason
+        if self._elsewhere(variant):
+            return ""
         try:
             self._place.maker.plan(variant)
         except (BadInput, BuildFailed, EnvironmentLacks) as error:
             return str(error)
         return ""
+
+    def _elsewhere(self, variant: Variant) -> bool:
+        """Whether it is of another tree, which is not fetched before it is to be built."""
+        return variant.source != self._variant(()).source
 
     def _is_ground(self, part: str) -> bool:
         catalogue = self._place.catalogue

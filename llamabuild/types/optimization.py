@@ -128,6 +128,10 @@ class Optimization(Data, frozen=True, kw_only=True):
     seed: int
     kv_quality: float | None
     """Largest mean KL divergence (nats per token) that a KV cache may cost; None: not searched."""
+    trial_seconds: float
+    """Expected, until something has been measured."""
+    check_seconds: float
+    """Expected of a configuration before its first trial."""
     levers: tuple[Lever, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     build_seconds: dict[str, float] = {}
