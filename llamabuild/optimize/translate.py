@@ -11,7 +11,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-CONFIGURE, BUILD = "-S", "--build"
+CONFIGURE, BUILD, TARGETS = "-S", "--build", "--target"
 
 
 class Option(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,21 +86,23 @@ def locks_memory(arguments: Sequence[str]) -> bool:
     return any(mode in arguments for mode in facts().locked.load_modes)
 
 
-def with_server(commands: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
-    """Return the commands of a build, which then makes llama-server and llama-cli too.
+def with_server(commands: Sequence[Sequence[str]], *, trained: bool) -> tuple[tuple[str, ...], ...]:
+    """Return the commands of a build that makes llama-server and llama-cli.
 
     Args:
         commands: CMake's, and others that are left alone.
+        trained: What it made before is run in between, so it goes on making that.
     """
-    return tuple(tuple(_with_server(command)) for command in commands)
+    return tuple(tuple(_with_server(command, trained=trained)) for command in commands)
 
 
-def _with_server(command: Sequence[str]) -> list[str]:
+def _with_server(command: Sequence[str], *, trained: bool) -> list[str]:
     words = list(command)
     if words[:1] != ["cmake"]:
         return words
     if BUILD in words:
-        return [*words, *facts().build.targets]
+        kept = words if trained else words[: words.index(TARGETS) + 1]
+        return [*kept, *facts().build.targets]
     if CONFIGURE in words:
         given = facts().build.variables
         names = tuple(f"-D{name}=" for name in given)

@@ -32,13 +32,14 @@ def deployment_of(variant: Variant, plan: Plan, threads: int) -> Deployment:
         plan: Of its build.
         threads: Where the variant does not set them.
     """
+    trained = variant.optimize.pgo or variant.optimize.bolt
     # Programs choose their own number of threads; this one was measured.
     options = {"-t": (str(threads),), **by_option(variant.runtime.bench)}
     translated, environment = server_arguments(options), _environment(variant)
     return Deployment(
         variant=variant.name,
         source=variant.source,
-        build=with_server(plan.by_hand),
+        build=with_server(plan.by_hand, trained=trained),
         folder=hand_folder(variant.name),
         environment=environment,
         launcher=variant.runtime.launcher,
@@ -46,7 +47,7 @@ def deployment_of(variant: Variant, plan: Plan, threads: int) -> Deployment:
         packages=tuple(dict.fromkeys(_packages(variant))),
         libraries=_libraries(variant),
         files=tuple(path for path in [environment.get("LD_PRELOAD", "")] if path.startswith("/")),
-        trained=variant.optimize.pgo or variant.optimize.bolt,
+        trained=trained,
         notes=(*translated.notes, *_notes(variant, translated.arguments)),
     )
 

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 
 from llamabuild.build.switches import switches
 from llamabuild.compare.logs import log_ratios
-from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks, Interrupted
+from llamabuild.errors import (
+    BadInput,
+    BuildFailed,
+    EnvironmentLacks,
+    Inconclusive,
+    Interrupted,
+)
 from llamabuild.store.results import Results
 from llamabuild.types.optimization import CONFIRM, Measured, Measurement
 from llamabuild.types.run import NOISE_ARM
@@ -118,6 +124,8 @@ class RunLab:
         names = {self.name(each): each for each in order.configurations}
         with Results.open() as results:
             run = results.run_of_stage(part_of)
+            if run and run.status == "done" and not log_ratios(run, results.trials(run.id)):
+                run = None  # every block of it was disturbed: once more
         request = replace(
             self._place.request,
             sampled=order.stage.startswith(CONFIRM),
@@ -142,9 +150,13 @@ class RunLab:
                 remedy = f"'python -m llamabuild optimize --resume {self._record.id}' goes on"
                 raise Interrupted(error.message, remedy) from None
         with Results.open() as results:
-            return measurement_of(
-                run, results.trials(run.id), names, kv_quality=self._record.kv_quality
-            )
+            trials = results.trials(run.id)
+        found = measurement_of(run, trials, names, kv_quality=self._record.kv_quality)
+        if not found.blocks:
+            message = f"all blocks of the stage '{order.stage}' were disturbed by other programs"
+            remedy = f"end them, then 'python -m llamabuild optimize --resume {self._record.id}'"
+            raise Inconclusive(message, remedy)
+        return found
 
     def _variant(self, configuration: Configuration) -> Variant:
         if configuration not in self._variants:

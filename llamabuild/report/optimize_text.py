@@ -52,7 +52,8 @@ def render_optimize_text(document: OptimizeDocument, width: int = WIDTH) -> str:
         for line in (memory_line(document), *map(numbers.sentence, document.notes)):
             console.print(Text(line))
         for name, content in document.files.items():
-            console.print(Text(f"\n--- {name}\n{content.rstrip()}"))
+            # To be pasted: no line may be broken.
+            console.print(Text(f"\n--- {name}\n{content.rstrip()}"), soft_wrap=True)
         if document.deployment:
             for note in document.deployment.notes:
                 console.print(Text(f"Note: {note}"))

@@ -21,7 +21,7 @@ from llamabuild.variants import load_catalogue
 from llamabuild.variants.bench_options import by_option
 from llamabuild.variants.settings import settings
 
-HOSTILE = "a b'; $(touch x) \"%h\" \\ `id`"
+HOSTILE = 'a b\'; $(touch x) "%h" \\ `id`'
 
 
 def deployed(name, **changes):
@@ -72,16 +72,17 @@ def test_what_has_no_counterpart_is_said():
 
 
 def test_the_build_makes_a_server():
-    configure, build, other = with_server(
-        [
-            ("cmake", "-S", "x", "-B", "b", "-DLLAMA_BUILD_SERVER=OFF", "-DA=1"),
-            ("cmake", "--build", "b", "--target", "llama-bench"),
-            ("b/bin/llama-bench", "-S", "--build"),
-        ]
-    )
+    commands = [
+        ("cmake", "-S", "x", "-B", "b", "-DLLAMA_BUILD_SERVER=OFF", "-DA=1"),
+        ("cmake", "--build", "b", "--target", "llama-bench"),
+        ("b/bin/llama-bench", "-S", "--build"),
+    ]
+    configure, build, other = with_server(commands, trained=True)
     assert configure[-2:] == ("-DA=1", "-DLLAMA_BUILD_SERVER=ON")
-    assert build[-3:] == ("llama-bench", *facts().build.targets)
+    assert build[-4:] == ("--target", "llama-bench", *facts().build.targets)
     assert other == ("b/bin/llama-bench", "-S", "--build")
+    _, plain, _ = with_server(commands, trained=False)
+    assert plain[-3:] == ("--target", *facts().build.targets)
 
 
 def test_a_preloaded_allocator_settings_and_a_launcher():
@@ -111,7 +112,10 @@ def test_a_library_of_ours_is_copied_and_said():
 
 
 def test_locked_memory_and_training_are_provided_for():
-    assert "LimitMEMLOCK=infinity" in render(deployed("native+load-mode=mlock"))["llama-server.service"]
+    assert (
+        "LimitMEMLOCK=infinity"
+        in render(deployed("native+load-mode=mlock"))["llama-server.service"]
+    )
     assert "COPY MODEL.gguf /src/MODEL.gguf" in render(deployed("native+pgo"))["Dockerfile"]
     clang = deployed("native+clang-19")
     assert {"clang-19"} <= set(clang.packages)
@@ -120,13 +124,21 @@ def test_locked_memory_and_training_are_provided_for():
 def test_whatever_a_word_holds_it_stays_one_word():
     found = deployed("native", arguments=("--alias", HOSTILE), environment={"X": HOSTILE})
     files = render(found)
-    server = next(line for line in files["run.sh"].splitlines() if "llama-server" in line and "--model" in line)
+    server = next(
+        line
+        for line in files["run.sh"].splitlines()
+        if "llama-server" in line and "--model" in line
+    )
     assert shlex.split(server)[-1] == HOSTILE
     export = next(line for line in files["run.sh"].splitlines() if line.startswith("export"))
     assert shlex.split(export)[1] == f"X={HOSTILE}"
     entry = next(line for line in files["Dockerfile"].splitlines() if line.startswith("ENTRYPOINT"))
     assert json.loads(entry.removeprefix("ENTRYPOINT "))[-1] == HOSTILE
-    assert shlex.split(command_line({"X": HOSTILE}, ["p", HOSTILE])) == [f"X={HOSTILE}", "p", HOSTILE]
+    assert shlex.split(command_line({"X": HOSTILE}, ["p", HOSTILE])) == [
+        f"X={HOSTILE}",
+        "p",
+        HOSTILE,
+    ]
 
 
 @pytest.mark.parametrize(

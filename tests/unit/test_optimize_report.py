@@ -122,7 +122,13 @@ def test_it_is_found_in_the_store_by_the_start_of_its_id(record, tmp_path):
         is_optimization("o9")
     page = write_optimization("o1", tmp_path)
     names = {path.name for path in tmp_path.rglob("*") if path.is_file()}
-    assert {page.name, "results.json", "waterfall.svg", "llama-server.service", "Dockerfile"} <= names
+    assert {
+        page.name,
+        "results.json",
+        "waterfall.svg",
+        "llama-server.service",
+        "Dockerfile",
+    } <= names
     with pytest.raises(BadInput, match="no format 'csv'"):
         render_optimization("o1", "csv")
 
