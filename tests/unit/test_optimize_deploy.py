@@ -92,7 +92,7 @@ def test_a_preloaded_allocator_settings_and_a_launcher():
     assert found.environment["GGML_CPU_TILED_MM"] == "0"
     assert found.launcher == ("taskset", "-c", "0-1")
     assert found.arguments[:2] == ("--threads", "4")
-    assert ("--load-mode", "none") == found.arguments[2:4]
+    assert found.arguments[2:4] == ("--load-mode", "none")
     assert found.libraries == ("libmimalloc2.0",)
     files = render(found)
     unit = files["llama-server.service"]
