@@ -258,6 +258,8 @@ def _run(record: Optimization, lab: RunLab, observer: Observer) -> Optimization:
         stopped = isinstance(error, KeyboardInterrupt | Interrupted | Terminated)
         spent = before + lab.clock() - began
         _close(latest, "interrupted" if stopped else "failed", spent_seconds=spent)
+        if not isinstance(error, Interrupted):  # that one says so itself
+            observer.note(f"'python -m llamabuild optimize --resume {record.id}' goes on")
         raise
     return _close(done, "done", **_result(done, lab))
 

@@ -19,7 +19,7 @@ from llamabuild.errors import (
     Interrupted,
 )
 from llamabuild.store.results import Results
-from llamabuild.types.optimization import CONFIRM, Measured, Measurement
+from llamabuild.types.optimization import Measured, Measurement
 from llamabuild.types.run import NOISE_ARM
 from llamabuild.variants import unsupported_reason
 from llamabuild.variants.bench_options import by_option
@@ -128,7 +128,7 @@ class RunLab:
                 run = None  # every block of it was disturbed: once more
         request = replace(
             self._place.request,
-            sampled=order.stage.startswith(CONFIRM),
+            sampled=False,
             enough=_Deadline(order, GRACE * self._record.budget_seconds, self.clock).enough,
         )
         if run is None:

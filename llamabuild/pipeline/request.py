@@ -44,7 +44,7 @@ class Request:
     part_of: str = ""
     """Optimization and stage that the run is made for."""
     sampled: bool = True
-    """False: what runs is not sampled; it is known already, or only a step on the way."""
+    """False: what runs is not sampled, where time is counted and other things are asked."""
     enough: Callable[[int], bool] | None = None
     """Asked after each block, with the number of those that count: whether to end here, before the
     planned end. It may look at the clock and never at a timing."""

@@ -246,11 +246,14 @@ def test_a_run_ends_when_its_request_has_enough(monkeypatch):
             return watcher.may_stop(trials, run.discarded)
 
         monkeypatch.setattr(story, "measure", measure)
-        for answer in (True, False):
-            stopped = story._measure(
-                run, results, Observer(), Interrupts(), lambda n: seen.append(n) or answer
-            )
-            assert stopped is answer
+        answers = iter([True, False])
+
+        def enough(counted):
+            seen.append(counted)
+            return next(answers)
+
+        assert story._measure(run, results, Observer(), Interrupts(), enough) is True
+        assert story._measure(run, results, Observer(), Interrupts(), enough) is False
         assert story._measure(run, results, Observer(), Interrupts(), None) is False
     assert seen == [BLOCKS - 2] * 2
 

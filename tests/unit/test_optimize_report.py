@@ -2,6 +2,7 @@
 
 import json
 
+import jsonschema
 import msgspec
 import pytest
 
@@ -14,6 +15,7 @@ from llamabuild.report.optimize_document import optimize_document
 from llamabuild.report.optimize_material import OptimizeMaterial
 from llamabuild.report.optimize_write import FORMATS, render_optimization, write_optimization
 from llamabuild.report.plots.waterfall import draw_waterfall
+from llamabuild.report.schema import shipped
 from llamabuild.store.results import Results
 from tests.optimize_lab import PAIR, SimulatedLab, surveyed_record
 from tests.unit.test_optimize_deploy import deployed
@@ -65,7 +67,7 @@ def test_text_has_log_rejected_interaction_memory_and_files(material):
 
 def test_json_holds_the_same_and_is_whole(material):
     document = json.loads(FORMATS["json"](material))
-    assert document["schema"] == "llamabuild.optimize/1"
+    jsonschema.validate(document, shipped("optimize"))
     assert {part for change in document["accepted"] for part in change["change"]} == {
         "hugealloc", "pgo", *PAIR,
     }  # fmt: skip
