@@ -31,6 +31,8 @@ class LeverFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """By part, or ``all``."""
     default: str = ""
     below: str = ""
+    types: tuple[str, ...] = ()
+    """Of weights; empty: all."""
     quality: bool = False
 
 

@@ -36,6 +36,8 @@ class Situation:
     kv_quality: float | None
     mask: str
     """One CPU for each thread, as llama.cpp's mask; empty if it is not known."""
+    types: frozenset[str] = frozenset()
+    """Of the model's matrices, such as ``Q4_K``; empty if they are not known."""
 
     def words(self) -> dict[str, str]:
         """Return what the words in braces stand for."""
@@ -102,6 +104,8 @@ def _reasons(entry: LeverFacts, part: str, situation: Situation) -> Iterator[str
     weights = layout().goals[situation.goal]
     if not any(weights.get(kind) for kind in entry.kinds):
         yield f"it cannot change what the goal '{situation.goal}' asks for"
+    if entry.types and situation.types and not situation.types & set(entry.types):
+        yield f"this model has no weights that it works on ({', '.join(sorted(situation.types))})"
     for key in (EVERY, part):
         if (need := entry.needs.get(key)) and not _has(situation, need):
             yield need.why

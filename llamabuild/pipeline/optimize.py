@@ -199,7 +199,7 @@ def _seen_here(machine: Machine, model: Model, threads: int) -> float:
 
 
 def _situation(record: Optimization) -> Situation:
-    machine = record.machine
+    machine, traffic = record.machine, record.model.traffic
     return Situation(
         machine=machine,
         base=record.base,
@@ -208,6 +208,7 @@ def _situation(record: Optimization) -> Situation:
         prompt_tokens=max((w.tokens for w in record.workloads if w.kind == PROMPT), default=0),
         kv_quality=record.kv_quality,
         mask=thread_mask(machine.affinity, record.threads, machine.cpu.logical_cpus),
+        types=frozenset(traffic.operations_per_token) if traffic else frozenset(),
     )
 
 

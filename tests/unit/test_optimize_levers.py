@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from llamabuild.machine.mask import mask_of
+from llamabuild.model.ggml_types import tensor_types
 from llamabuild.optimize.facts import layout, lever_facts
 from llamabuild.optimize.levers import levers_here
 from llamabuild.variants import load_catalogue
@@ -92,6 +93,21 @@ def test_defaults_and_what_the_baseline_has_are_not_searched():
     assert reasons["repack=0"] == "the baseline has it"
     assert reasons["native"] == "the baseline has it"
     assert "threads=1" in choices
+
+
+def test_weights_that_a_lever_does_not_work_on():
+    choices, reasons = chosen(situation("pp", types=frozenset({"Q4_1", "Q8_0"})))
+    assert reasons["no-tiled"].endswith("no weights that it works on (Q4_1, Q8_0)")
+    assert "repack=0" in choices
+    choices, _ = chosen(situation("pp", types=frozenset({"Q4_K", "Q6_K"})))
+    assert {"no-tiled", "repack=0"} <= choices
+    assert "no-llamafile" not in choices
+
+
+def test_types_of_weights_are_written_as_the_model_s_header_has_them():
+    known = {kind.name for kind in tensor_types().values()}
+    for lever in lever_facts():
+        assert set(lever.types) <= known
 
 
 def test_what_cannot_differ_is_one():
