@@ -19,6 +19,10 @@ COMMANDS = {
     "baseline": ("baseline:command", "One build, trial by trial, and the machine it runs on."),
     "sweep": ("sweep:command", "Vary threads, KV cache, context and the like, side by side."),
     "explain": ("explain:command", "Which part of a composed variant makes the difference?"),
+    "optimize": (
+        "optimize:command",
+        "Search the fastest configuration, prove it, and hand it over.",
+    ),
     "report": ("report:command", "Render a stored run as text, HTML, Markdown, CSV or JSON."),
     "doctor": ("doctor:command", "Is this machine fit to build and to measure?"),
     "list": ("catalogue:list_variants", "List all variants and whether they can run here."),

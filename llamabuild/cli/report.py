@@ -33,15 +33,18 @@ FORMATS = ("text", "json", "csv", "md", "html")
 def command(*, run: str, form: str, output: Path | None, listing: bool, as_json: bool) -> None:
     """Show a stored RUN: an id, the unique start of one, or 'latest'.
 
-    The id of a run of kernels works, too; 'latest' is the latest run of variants. --json is the
-    same as --format json; with --list it lists the runs as one object.
+    The id of a run of kernels or of an optimization works, too; 'latest' is the latest run of
+    variants. --json is the same as --format json; with --list it lists the runs as one object.
     """
     if listing:
         _list(as_json=as_json)
         return
     form = "json" if as_json else form
-    from llamabuild.report.kind import is_kernel_run  # noqa: PLC0415 - keeps --help quick
+    from llamabuild.report.kind import is_kernel_run, is_optimization  # noqa: PLC0415
 
+    if is_optimization(run):
+        _optimization(run, form, output)
+        return
     if is_kernel_run(run):
         _kernels(run, form, output)
         return
@@ -79,6 +82,18 @@ def _kernels(run: str, form: str, output: Path | None) -> None:
         click.echo(kernel_write.render_kernels(run, form), nl=False)
 
 
+def _optimization(run: str, form: str, output: Path | None) -> None:
+    from llamabuild.report import optimize_write, write  # noqa: PLC0415
+
+    if output is not None and _is_folder(output):
+        click.echo(optimize_write.write_optimization(run, output))
+    elif output is not None:
+        write.write_file(output, optimize_write.render_optimization(run, form).encode())
+        click.echo(output)
+    else:
+        click.echo(optimize_write.render_optimization(run, form), nl=False)
+
+
 def _is_folder(output: Path) -> bool:
     return output.is_dir() or str(output).endswith(os.sep)
 
@@ -91,13 +106,18 @@ def _list(*, as_json: bool) -> None:
 
     with Results.open() as results:
         runs, kernel_runs = results.runs(), results.kernel_runs()
+        optimizations = results.optimizations()
     if as_json:
-        click.echo(render_json(runs_document(runs, kernel_runs)), nl=False)
+        click.echo(render_json(runs_document(runs, kernel_runs, optimizations)), nl=False)
         return
     click.echo(render_runs(runs), nl=False)
     if kernel_runs:
         click.echo("\nruns of kernels:")
         click.echo(render_kernel_runs(kernel_runs), nl=False)
+    if optimizations:
+        click.echo("\noptimizations:")
+    for each in optimizations:
+        click.echo(f"{each.id}  {each.status}  {each.base} for {each.goal}, {each.model.name}")
 
 
 def _print(run: str) -> None:

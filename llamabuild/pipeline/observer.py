@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from llamabuild.build import BuildEstimate
     from llamabuild.types.comparison import ComparisonSet
+    from llamabuild.types.optimization import Optimization
     from llamabuild.types.run import Arm, Run, Trial
 
 
@@ -44,6 +45,9 @@ class Observer:
 
     def block(self, comparisons: ComparisonSet, block: int, discarded: str) -> None:
         """A block is complete; ``discarded`` says why it does not count, if so."""
+
+    def stage(self, record: Optimization) -> None:
+        """A stage of an optimization is complete, or, when it has none, the first begins."""
 
     def stopping(self) -> None:
         """The first Ctrl-C was heard."""

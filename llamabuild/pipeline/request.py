@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from llamabuild.types.run import Sweep
@@ -42,3 +43,10 @@ class Request:
     """Go on with this run; everything else is taken from it."""
     command: tuple[str, ...] = ()
     """As it was typed, for the record."""
+    part_of: str = ""
+    """Optimization and stage that the run is made for."""
+    sampled: bool = True
+    """False: what runs is not sampled, where time is counted and other things are asked."""
+    enough: Callable[[int], bool] | None = None
+    """Asked after each block, with the number of those that count: whether to end here, before the
+    planned end. It may look at the clock and never at a timing."""

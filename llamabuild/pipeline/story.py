@@ -12,6 +12,7 @@ import msgspec
 from llamabuild import __version__
 from llamabuild.bench import Arms, Watcher, choose_workloads, measure, standard_schedule
 from llamabuild.compare import compare_run, may_stop
+from llamabuild.compare.blocks import counted_blocks
 from llamabuild.errors import (
     BadInput,
     BuildFailed,
@@ -40,7 +41,7 @@ from .prebuilt import import_all, is_prebuilt_arm
 from .prove import prove
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from llamabuild.interrupts import Interrupts
     from llamabuild.types.inputs import Model
@@ -84,8 +85,8 @@ def run_variants(request: Request, observer: Observer) -> Run:
             )
             arms = import_all(arms, run.baseline, run.machine.cpu, observer, interrupts)
             run = _stored(_with_arms(run, arms), results)
-            run = _proved(run, results, observer, interrupts)
-            complete = _measure(run, results, observer, interrupts)
+            run = _proved(run, results, observer, interrupts, sampled=request.sampled)
+            complete = _measure(run, results, observer, interrupts, request.enough)
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt | Interrupted | Terminated)
             _close(run, results, "interrupted" if interrupted else "failed")
@@ -153,6 +154,7 @@ def _begun(wishes: _Understood, results: Results, observer: Observer) -> tuple[R
         arms=arms,
         sweep=with_cache_sizes(request.sweep, arms, model, workloads),
         asked=request.names,
+        part_of=request.part_of,
     )
     results.save_run(run)
     return run, maker
@@ -204,7 +206,9 @@ def _model_again(run: Run, maker: Maker, observer: Observer) -> Model:
     return model
 
 
-def _proved(run: Run, results: Results, observer: Observer, interrupts: Interrupts) -> Run:
+def _proved(
+    run: Run, results: Results, observer: Observer, interrupts: Interrupts, *, sampled: bool
+) -> Run:
     """Inspect and check every built arm: to ``ready``, or to the reason why it is not."""
     baseline = next(arm for arm in run.arms if arm.name == run.baseline)
     if baseline.build is None:
@@ -224,6 +228,8 @@ def _proved(run: Run, results: Results, observer: Observer, interrupts: Interrup
     if baseline.status != "ready":
         message = f"the baseline {baseline.name}: {baseline.reason}"
         raise BadInput(message, "choose another with --baseline")
+    if not sampled:
+        return run
     return _stored(_with_arms(run, prove_executions(run, observer, interrupts)), results)
 
 
@@ -264,7 +270,13 @@ def _pending_again(arms: Sequence[Arm], cpu: Cpu, *, begun: bool) -> tuple[Arm, 
     )
 
 
-def _measure(run: Run, results: Results, observer: Observer, interrupts: Interrupts) -> bool:
+def _measure(
+    run: Run,
+    results: Results,
+    observer: Observer,
+    interrupts: Interrupts,
+    enough: Callable[[int], bool] | None,
+) -> bool:
     """Run blocks until the comparison is decided; False when someone asked to stop."""
     ready = [arm for arm in run.arms if arm.status == "ready" and arm.build and arm.variant]
     observer.measuring(run, len(results.trials(run.id)))
@@ -275,6 +287,11 @@ def _measure(run: Run, results: Results, observer: Observer, interrupts: Interru
     def on_block(trials: Sequence[Trial], gone: Sequence[DiscardedBlock], block: int) -> None:
         reasons = {item.block: item.reason for item in gone}
         observer.block(compare_run(now(gone), trials), block, reasons.get(block, ""))
+
+    def ends(trials: Sequence[Trial], gone: Sequence[DiscardedBlock]) -> bool:
+        if may_stop(now(gone), trials):
+            return True
+        return enough is not None and enough(len(counted_blocks(now(gone), trials)))
 
     return measure(
         run,
@@ -287,7 +304,7 @@ def _measure(run: Run, results: Results, observer: Observer, interrupts: Interru
         ),
         results,
         Watcher(
-            may_stop=lambda trials, gone: may_stop(now(gone), trials),
+            may_stop=ends,
             on_trial=observer.trial,
             on_block=on_block,
             stop_requested=lambda: interrupts.requested,

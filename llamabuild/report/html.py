@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 
 from llamabuild.report import numbers
 from llamabuild.report.kernel_sections import KERNEL_SECTIONS
+from llamabuild.report.optimize_sections import OPTIMIZE_SECTIONS
 from llamabuild.report.palette import VERDICT_MARK, VERDICT_ROLE, css_variables
 from llamabuild.report.sections import SECTIONS
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from llamabuild.report.kernel_material import KernelMaterial
     from llamabuild.report.material import Material
+    from llamabuild.report.optimize_material import OptimizeMaterial
     from llamabuild.report.sections.section import Section
 
 M = TypeVar("M")
@@ -45,6 +47,13 @@ def render_kernels_html(material: KernelMaterial) -> str:
     document = material.document
     title = f"Kernels and limits of {document.machine.cpu.brand}"
     return _page(material, KERNEL_SECTIONS, "kernels", {"document": document, "title": title})
+
+
+def render_optimize_html(material: OptimizeMaterial) -> str:
+    """Return the page of an optimization; as :func:`render_html`."""
+    document = material.document
+    title = f"The fastest llama.cpp on {document.machine.cpu.brand}"
+    return _page(material, OPTIMIZE_SECTIONS, "optimize", {"document": document, "title": title})
 
 
 def _page(

@@ -6,6 +6,7 @@ from llamabuild.errors import BadInput
 from llamabuild.store.results import Results
 
 LATEST = "latest"
+OPTIMIZATION = "o"
 
 
 def is_kernel_run(run_id: str) -> bool:
@@ -18,6 +19,8 @@ def is_kernel_run(run_id: str) -> bool:
     """
     if run_id == LATEST:
         return False
+    if is_optimization(run_id):
+        return False
     with Results.open() as results:
         try:
             results.run(run_id)
@@ -28,3 +31,16 @@ def is_kernel_run(run_id: str) -> bool:
                 raise error from None
             return True
     return False
+
+
+def is_optimization(run_id: str) -> bool:
+    """Whether an id, or the start of one, names an optimization; theirs begin with a letter.
+
+    Raises:
+        BadInput: It begins like one, and there is none, or there are several.
+    """
+    if not run_id.startswith(OPTIMIZATION):
+        return False
+    with Results.open() as results:
+        results.optimization(run_id)
+    return True

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llamabuild.types.kernels import KernelRun
+    from llamabuild.types.optimization import Optimization
     from llamabuild.types.run import Run
 
 SCHEMA = "llamabuild.runs/1"
@@ -24,14 +25,18 @@ class RunsDocument(Data, frozen=True, kw_only=True):
     runs: tuple[dict[str, Any], ...]
     """As a notebook gets them from ``llamabuild.runs()``."""
     kernel_runs: tuple[dict[str, Any], ...]
+    optimizations: tuple[dict[str, Any], ...]
 
 
-def runs_document(runs: Sequence[Run], kernel_runs: Sequence[KernelRun]) -> RunsDocument:
+def runs_document(
+    runs: Sequence[Run], kernel_runs: Sequence[KernelRun], optimizations: Sequence[Optimization]
+) -> RunsDocument:
     """Return what ``report --list`` shows, and the rest of each row."""
     return RunsDocument(
         schema=SCHEMA,
         runs=tuple(run_row(run) for run in runs),
         kernel_runs=tuple(_kernel_row(run) for run in kernel_runs),
+        optimizations=tuple(_optimization_row(record) for record in optimizations),
     )
 
 
@@ -46,4 +51,20 @@ def _kernel_row(run: KernelRun) -> dict[str, Any]:
         "seed": run.seed,
         "kernels_timed": sum(row.ns_per_256 is not None for row in run.kernels),
         "probes": len(run.probes),
+    }
+
+
+def _optimization_row(record: Optimization) -> dict[str, Any]:
+    return {
+        "optimization": record.id,
+        "started_utc": record.started,
+        "finished_utc": record.finished,
+        "status": record.status,
+        "cpu": clean(record.machine.cpu.brand),
+        "machine": record.machine.fingerprint,
+        "model": clean(record.model.name),
+        "baseline": record.base,
+        "goal": record.goal,
+        "seed": record.seed,
+        "stages": len(record.stages),
     }

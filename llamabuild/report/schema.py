@@ -9,13 +9,19 @@ from typing import Any
 
 import msgspec
 
-from llamabuild.report import document, kernels_document, roofline_document
+from llamabuild.report import (
+    document,
+    kernels_document,
+    optimize_document,
+    roofline_document,
+)
 
-VARIANTS, KERNELS, ROOFLINE = "variants", "kernels", "roofline"
+VARIANTS, KERNELS, ROOFLINE, OPTIMIZE = "variants", "kernels", "roofline", "optimize"
 DOCUMENTS = {
     VARIANTS: (document.Document, document.SCHEMA),
     KERNELS: (kernels_document.KernelsDocument, kernels_document.SCHEMA),
     ROOFLINE: (roofline_document.RooflineDocument, roofline_document.SCHEMA),
+    OPTIMIZE: (optimize_document.OptimizeDocument, optimize_document.SCHEMA),
 }
 """By the command whose ``--json`` they describe: type, and the value of ``schema``."""
 

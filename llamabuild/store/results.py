@@ -17,6 +17,7 @@ import msgspec
 from llamabuild.errors import BadInput, EnvironmentLacks
 from llamabuild.types.kernels import KernelRun
 from llamabuild.types.machine import MachineState
+from llamabuild.types.optimization import Optimization
 from llamabuild.types.run import Arm, DiscardedBlock, Run, Trial
 
 from .paths import STATE, state_dir
@@ -24,8 +25,8 @@ from .paths import STATE, state_dir
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCHEMA_VERSION = 2
-"""1 had no kernel runs."""
+SCHEMA_VERSION = 3
+"""1 had no kernel runs, 2 no optimizations."""
 BUSY_SECONDS = 30.0
 
 T = TypeVar("T")
@@ -33,7 +34,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One of the two kinds of runs, and what is said when one isn't found."""
+    """One of the kinds of records, and what is said when one isn't found."""
 
     table: str
     what: str
@@ -49,6 +50,12 @@ VARIANT_RUNS = Kind(
 )
 KERNEL_RUNS = Kind(
     "kernel_runs", "kernel run", "python -m llamabuild kernels", "take its whole id, or 'latest'"
+)
+OPTIMIZATIONS = Kind(
+    "optimizations",
+    "optimization",
+    "python -m llamabuild optimize",
+    "take its whole id, or 'latest'",
 )
 
 
@@ -178,6 +185,39 @@ class Results:
             int(probes),
         )
         return _decode(rows[0][0], KernelRun) if rows else None
+
+    def save_optimization(self, record: Optimization) -> None:
+        """Store an optimization whole, or replace what is stored of it."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO optimizations VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+                " status = excluded.status, document = excluded.document",
+                (record.id, record.started, record.status, _json(record)),
+            )
+
+    def optimization(self, record_id: str) -> Optimization:
+        """Return an optimization by its id, a unique beginning of it, or ``latest``.
+
+        Raises:
+            BadInput: There is no such optimization, or there are several.
+        """
+        found = self._find(record_id, OPTIMIZATIONS)
+        [(document,)] = self._rows("SELECT document FROM optimizations WHERE id = ?", found)
+        return _decode(document, Optimization)
+
+    def optimizations(self) -> tuple[Optimization, ...]:
+        """Return all optimizations, oldest first."""
+        rows = self._rows("SELECT document FROM optimizations ORDER BY started, id")
+        return tuple(_decode(row[0], Optimization) for row in rows)
+
+    def run_of_stage(self, part_of: str) -> Run | None:
+        """Return the newest run that was made for a stage of an optimization, or None."""
+        rows = self._rows(
+            "SELECT id FROM runs WHERE json_extract(document, '$.part_of') = ?"
+            " ORDER BY started DESC, id DESC LIMIT 1",
+            part_of,
+        )
+        return self.run(rows[0][0]) if rows else None
 
     def runs(self) -> tuple[Run, ...]:
         """Return all runs, oldest first."""

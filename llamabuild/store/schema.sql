@@ -46,3 +46,10 @@ CREATE TABLE IF NOT EXISTS kernel_runs (
     status      TEXT NOT NULL,
     document    TEXT NOT NULL            -- JSON: types.kernels.KernelRun
 ) STRICT;
+
+CREATE TABLE IF NOT EXISTS optimizations (
+    id       TEXT PRIMARY KEY,
+    started  TEXT NOT NULL,              -- ISO 8601, UTC
+    status   TEXT NOT NULL,
+    document TEXT NOT NULL               -- JSON: types.optimization.Optimization
+) STRICT;

@@ -173,3 +173,5 @@ class Run(Data, frozen=True, kw_only=True):
     """None where the variants are what is compared."""
     asked: tuple[str, ...] = ()
     """Variants that the user named one by one: one that cannot run here is a failure."""
+    part_of: str = ""
+    """Optimization and stage that it was made for, such as ``ID/screen``; empty: none."""

@@ -40,7 +40,7 @@ def proved(monkeypatch):
         arms = tuple(msgspec.structs.replace(arm(n), **build) for n in ("avx2", "native"))
         run = make_run(arms=arms)
         monkeypatch.setattr(story, "_stored", lambda run, _: run)
-        return story._proved(run, None, Observer(), INTERRUPTS).arms
+        return story._proved(run, None, Observer(), INTERRUPTS, sampled=True).arms
 
     return prove
 

@@ -1,0 +1,12 @@
+# Environment
+{% for name, value in d.environment.items() %}
+export {{ name }}={{ value|quoted }}
+{% else %}
+# (nothing to set)
+{% endfor %}
+
+# llama-server
+{{ server|shell }}
+
+# llama-cli
+{{ cli|shell }}

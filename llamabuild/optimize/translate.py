@@ -1,0 +1,111 @@
+"""From llama-bench's words to those of llama-server and llama-cli."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+CONFIGURE, BUILD, TARGETS = "-S", "--build", "--target"
+
+
+class Option(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one option of llama-bench is called there."""
+
+    becomes: str = ""
+    values: dict[str, tuple[str, ...]] = {}
+    note: str = ""
+
+
+class Locked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When memory is locked."""
+
+    load_modes: tuple[str, ...]
+
+
+class ServerBuild(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a build with a server takes beyond that of a benchmark."""
+
+    targets: tuple[str, ...]
+    variables: dict[str, str]
+    packages: tuple[str, ...]
+
+
+class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``deploy.toml``."""
+
+    option: dict[str, Option]
+    locked: Locked
+    build: ServerBuild
+
+
+class Translation(NamedTuple):
+    """Arguments of a server, and what they do not say."""
+
+    arguments: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@cache
+def facts() -> Facts:
+    """Return the shipped table."""
+    text = resources.files(__package__).joinpath("deploy.toml").read_bytes()
+    return msgspec.toml.decode(text, type=Facts)
+
+
+def server_arguments(options: Mapping[str, Sequence[str]]) -> Translation:
+    """Translate llama-bench's options; one that has no counterpart becomes a note.
+
+    Args:
+        options: By their short names, with their values.
+    """
+    arguments: list[str] = []
+    notes: list[str] = []
+    for name, values in options.items():
+        known, value = facts().option.get(name), " ".join(values)
+        if known is None:
+            words = " ".join([name, *values])
+            notes.append(f"llama-bench's {words} has no counterpart in llama-server.")
+            continue
+        if value in known.values:
+            arguments += known.values[value]
+        elif known.becomes:
+            arguments += [known.becomes, *values]
+        if known.note:
+            notes.append(known.note.replace("{}", value))
+    return Translation(tuple(arguments), tuple(notes))
+
+
+def locks_memory(arguments: Sequence[str]) -> bool:
+    """Whether a server with these arguments keeps its memory from being swapped."""
+    return any(mode in arguments for mode in facts().locked.load_modes)
+
+
+def with_server(commands: Sequence[Sequence[str]], *, trained: bool) -> tuple[tuple[str, ...], ...]:
+    """Return the commands of a build that makes llama-server and llama-cli.
+
+    Args:
+        commands: CMake's, and others that are left alone.
+        trained: What it made before is run in between, so it goes on making that.
+    """
+    return tuple(tuple(_with_server(command, trained=trained)) for command in commands)
+
+
+def _with_server(command: Sequence[str], *, trained: bool) -> list[str]:
+    words = list(command)
+    if words[:1] != ["cmake"]:
+        return words
+    if BUILD in words:
+        kept = words if trained else words[: words.index(TARGETS) + 1]
+        return [*kept, *facts().build.targets]
+    if CONFIGURE in words:
+        given = facts().build.variables
+        names = tuple(f"-D{name}=" for name in given)
+        kept = [word for word in words if not word.startswith(names)]
+        return [*kept, *(f"-D{name}={value}" for name, value in given.items())]
+    return words
