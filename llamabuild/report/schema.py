@@ -9,12 +9,18 @@ from typing import Any
 
 import msgspec
 
-from llamabuild.report import document, kernels_document, roofline_document
+from llamabuild.report import (
+    document,
+    kernels_document,
+    profile_document,
+    roofline_document,
+)
 
-VARIANTS, KERNELS, ROOFLINE = "variants", "kernels", "roofline"
+VARIANTS, KERNELS, ROOFLINE, PROFILE = "variants", "kernels", "roofline", "profile"
 DOCUMENTS = {
     VARIANTS: (document.Document, document.SCHEMA),
     KERNELS: (kernels_document.KernelsDocument, kernels_document.SCHEMA),
+    PROFILE: (profile_document.ProfileDocument, profile_document.SCHEMA),
     ROOFLINE: (roofline_document.RooflineDocument, roofline_document.SCHEMA),
 }
 """By the command whose ``--json`` they describe: type, and the value of ``schema``."""

@@ -17,6 +17,7 @@ import msgspec
 from llamabuild.errors import BadInput, EnvironmentLacks
 from llamabuild.types.kernels import KernelRun
 from llamabuild.types.machine import MachineState
+from llamabuild.types.profile import ProfileRun
 from llamabuild.types.run import Arm, DiscardedBlock, Run, Trial
 
 from .paths import state_dir
@@ -24,8 +25,8 @@ from .paths import state_dir
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCHEMA_VERSION = 2
-"""1 had no kernel runs."""
+SCHEMA_VERSION = 3
+"""1 had no kernel runs, 2 no profiles."""
 BUSY_SECONDS = 30.0
 
 T = TypeVar("T")
@@ -33,7 +34,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One of the two kinds of runs, and what is said when one isn't found."""
+    """One of the kinds of runs, and what is said when one isn't found."""
 
     table: str
     what: str
@@ -49,6 +50,10 @@ VARIANT_RUNS = Kind(
 )
 KERNEL_RUNS = Kind(
     "kernel_runs", "kernel run", "python -m llamabuild kernels", "take its whole id, or 'latest'"
+)
+
+PROFILE_RUNS = Kind(
+    "profile_runs", "profile", "python -m llamabuild profile", "take its whole id, or 'latest'"
 )
 
 
@@ -131,7 +136,7 @@ class Results:
     def settle_running(self, keep: str) -> None:
         """Call runs that still say ``running`` interrupted, except ``keep``."""
         with self._transaction():
-            for table in ("runs", "kernel_runs"):
+            for table in ("runs", "kernel_runs", "profile_runs"):
                 self._db.execute(
                     f"UPDATE {table} SET status = 'interrupted',"  # noqa: S608
                     " document = json_set(document, '$.status', 'interrupted')"
@@ -178,6 +183,30 @@ class Results:
             int(probes),
         )
         return _decode(rows[0][0], KernelRun) if rows else None
+
+    def save_profile_run(self, run: ProfileRun) -> None:
+        """Store a run of ``profile`` whole, or replace what is stored of it."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO profile_runs VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+                " status = excluded.status, document = excluded.document",
+                (run.id, run.machine.fingerprint, run.started, run.status, _json(run)),
+            )
+
+    def profile_runs(self) -> tuple[ProfileRun, ...]:
+        """Return all runs of ``profile``, oldest first."""
+        rows = self._rows("SELECT document FROM profile_runs ORDER BY started, id")
+        return tuple(_decode(row[0], ProfileRun) for row in rows)
+
+    def profile_run(self, run_id: str) -> ProfileRun:
+        """Return a run of ``profile`` by its id, a unique beginning of it, or ``latest``.
+
+        Raises:
+            BadInput: There is no such run, or there are several.
+        """
+        found = self._find(run_id, PROFILE_RUNS)
+        [(document,)] = self._rows("SELECT document FROM profile_runs WHERE id = ?", found)
+        return _decode(document, ProfileRun)
 
     def runs(self) -> tuple[Run, ...]:
         """Return all runs, oldest first."""

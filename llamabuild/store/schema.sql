@@ -46,3 +46,11 @@ CREATE TABLE IF NOT EXISTS kernel_runs (
     status      TEXT NOT NULL,
     document    TEXT NOT NULL            -- JSON: types.kernels.KernelRun
 ) STRICT;
+
+CREATE TABLE IF NOT EXISTS profile_runs (
+    id          TEXT PRIMARY KEY,
+    fingerprint TEXT NOT NULL,           -- of the machine
+    started     TEXT NOT NULL,           -- ISO 8601, UTC
+    status      TEXT NOT NULL,
+    document    TEXT NOT NULL            -- JSON: types.profile.ProfileRun
+) STRICT;
