@@ -23,7 +23,7 @@ SVG = "http://www.w3.org/2000/svg"
 WIDTH, ROW, MARGIN, TITLE = 1200.0, 18.0, 8.0, 26.0
 NARROWEST = 0.4
 """Boxes that are narrower in user units can't be seen."""
-CHARACTER = 6.7
+CHARACTER = 7.2
 """Width of a character of the labels, on average."""
 STYLE = (
     ".flame text { font: 11px ui-sans-serif, system-ui, sans-serif; fill: var(--ink); }"
@@ -104,7 +104,7 @@ class _Boxes:
         title.text = f"{name}, {numbers.percent(node.share / self._whole)}"
         place = {"x": f"{left:.2f}", "y": f"{top:.2f}", "rx": "2"}
         size = {"width": f"{width:.2f}", "height": f"{ROW:.0f}"}
-        ET.SubElement(group, "rect", {"class": _colour(name), **place, **size})
+        ET.SubElement(group, "rect", {"class": _colour(name, node), **place, **size})
         letters = int((width - 6) / CHARACTER)
         if letters > 2:  # noqa: PLR2004 - less than three letters say nothing
             label = ET.SubElement(group, "text", {"x": f"{left + 3:.2f}", "y": f"{top + 13:.2f}"})
@@ -118,14 +118,18 @@ class _Boxes:
 
 
 def _fitted(name: str, letters: int) -> str:
-    short = short_name(name, max(letters, 3))
+    short = name if name.startswith("[") else short_name(name, letters)
     return short if len(short) <= letters else f"{short[: letters - 1]}…"
 
 
-def _colour(name: str) -> str:
-    """Return the class of a box: waiting, kernels of matrix products, or one of two shades."""
+def _colour(name: str, node: _Node) -> str:
+    """Return the class of a box: waiting, kernels of matrix products, or one of two shades.
+
+    A library in which threads wait also starts them: only where it calls nothing is it waiting.
+    """
     library = name.strip("[]") if name.startswith("[") else ""
-    if is_waiting(FunctionShare(name=name, library=library, share=0.0)):
+    function = FunctionShare(name=name, library=library, share=0.0)
+    if not node.called and is_waiting(function):
         return "waiting"
     if any(word in name for word in ("vec_dot", "gemv", "gemm")):
         return "kernel"

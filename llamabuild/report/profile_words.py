@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from llamabuild.report import numbers
-from llamabuild.report.execution_words import busiest, function_words
+from llamabuild.report.execution_words import execution_sentence, function_words
 from llamabuild.report.isa import in_order, short_name
 from llamabuild.types.profile import COUNTED, SIMULATED
+from llamabuild.types.proof import Execution
 
 if TYPE_CHECKING:
     from llamabuild.types.profile import (
@@ -84,11 +85,19 @@ def top_functions(hot: Hot) -> list[tuple[str, str, str]]:
 
 def hot_sentence(hot: Hot) -> str:
     """Say where an event falls."""
-    if not hot.samples:
-        return f"{hot.event}: not sampled: {hot.reason}"
-    top = busiest(hot.functions)
-    where = f"{numbers.part(top.share)} in {function_words(top)}" if top else "nowhere known"
-    return f"{hot.event}: {where}; {numbers.count(hot.samples, 'sample')} by {hot.method}"
+    libraries: dict[str, float] = {}
+    for each in hot.functions:
+        libraries[each.library] = libraries.get(each.library, 0.0) + each.share
+    execution = Execution(
+        workload=hot.event,
+        method=hot.method,
+        samples=hot.samples,
+        functions=hot.functions,
+        libraries=libraries,
+        reason=hot.reason,
+    )
+    how = f"; {numbers.count(hot.samples, 'sample')} by {hot.method}" if hot.samples else ""
+    return f"{execution_sentence(execution)}{how}"
 
 
 def loop_sentence(loop: Loop) -> str:
