@@ -14,6 +14,8 @@ from .variants import make_request
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from llamabuild.pipeline import Request
+
 
 def _options(function: options.F) -> options.F:
     variant = click.argument("variant", default="native")
@@ -22,8 +24,11 @@ def _options(function: options.F) -> options.F:
         default=None,
         help="Run valgrind as well  [default: where the CPU's cache misses can't be counted]",
     )
+    show = click.option("--show", metavar="RUN", help="Show a stored profile again.")
     how = [option for option in options.how if option is not options.seed]
-    return options.decorated(function, [variant, options.model, options.source, simulate, *how])
+    return options.decorated(
+        function, [variant, options.model, options.source, simulate, show, *how]
+    )
 
 
 @click.command("profile")
@@ -33,6 +38,7 @@ def command(
     variant: str,
     source: str | None,
     simulate: bool | None,
+    show: str | None,
     output: Path,
     as_json: bool,
     **wishes: Any,  # noqa: ANN401
@@ -43,21 +49,28 @@ def command(
     ones where not; hot functions, the instructions of the hottest loop, a flame graph, and whether
     memory or arithmetic holds it back, by each way of telling.
     """
-    from llamabuild.pipeline.profile import run_profile  # noqa: PLC0415
-    from llamabuild.report.profile_document import profile_document  # noqa: PLC0415
+    from llamabuild.report.profile_document import load_profile  # noqa: PLC0415
     from llamabuild.report.profile_text import render_profile  # noqa: PLC0415
     from llamabuild.report.profile_write import write_profile  # noqa: PLC0415
     from llamabuild.report.write import render_json  # noqa: PLC0415
 
-    from .live import observer  # noqa: PLC0415
-
-    wishes["sources"] = (source,) if source else ()
-    request = make_request(names=(variant,), baseline=variant, **wishes)
-    with observer() as watching:
-        run = run_profile(request, watching, simulate=simulate)
-    document = profile_document(run)
-    page = write_profile(document, output / run.id)
+    if show is None:
+        wishes["sources"] = (source,) if source else ()
+        show = _made(make_request(names=(variant,), baseline=variant, **wishes), simulate)
+    document = load_profile(show)
+    page = write_profile(document, output / document.run.id)
     click.echo(render_json(document) if as_json else render_profile(document), nl=False)
     click.echo(f"profile: {page}", err=True)
-    if any(found.reason for found in run.workloads):
+    click.echo(f"again:   python -m llamabuild profile --show {document.run.id}", err=True)
+    if any(found.reason for found in document.workloads):
         raise click.exceptions.Exit(GateFailed.exit_code)
+
+
+def _made(request: Request, simulate: bool | None) -> str:
+    """Make a profile and return its id."""
+    from llamabuild.pipeline.profile import run_profile  # noqa: PLC0415
+
+    from .live import observer  # noqa: PLC0415
+
+    with observer() as watching:
+        return run_profile(request, watching, simulate=simulate).id

@@ -30,6 +30,7 @@ from llamabuild.store.results import Results
 from llamabuild.types.profile import Counters, Flame, Loop, ProfileRun, WorkloadProfile
 from llamabuild.types.profile import Verdict as BoundVerdict
 from llamabuild.variants import load_catalogue
+from llamabuild.variants.prebuilt import is_prebuilt
 
 from .choose import choose_arms
 from .fitting import USABLE
@@ -73,6 +74,9 @@ def run_profile(
         LlamabuildError: Bad input, a missing tool, a build that failed, another measurement on this
             machine, or Ctrl-C; workloads that were finished are stored.
     """
+    if prebuilt := [name for name in request.names if is_prebuilt(name)]:
+        message = f"'{prebuilt[0]}' cannot be profiled: nothing is known of how it was built"
+        raise BadInput(message, "'variants' measures it and samples its functions")
     machine = detect_machine()
     catalogue = load_catalogue(default_source(request), request.variants_dirs)
     choice = choose_arms(catalogue, machine.cpu, request)

@@ -59,18 +59,15 @@ class Sampled(NamedTuple):
 
 def sampled(subject: Subject, workload: Workload, counters: Counters) -> Sampled:
     """Sample a workload by cycles or a clock, and by last-level misses where they are counted."""
+    hot, places = Hot(event=CYCLES, method="", samples=0, reason="not counted"), Places()
     if has_cycles(counters):
-        time_event = CYCLES
-        watcher: Watcher[Recording] = partial(record_with_perf, event="cycles:u")
-    else:
-        time_event = CPU_TIME
-        watcher = record
-    hot, places = _hot(subject, workload, time_event, watcher)
+        hot, places = _hot(subject, workload, CYCLES, partial(record_with_perf, event="cycles:u"))
+    if hot.reason:  # some that may be counted may not be sampled
+        hot, places = _hot(subject, workload, CPU_TIME, record)
     found = [hot]
     misses = first_counted(counters.counts).get(LLC_MISSES)
-    if misses is not None and has_cycles(counters):
-        event = f"{misses.event}:u"
-        watcher = partial(record_with_perf, event=event)
+    if misses is not None and hot.event == CYCLES:
+        watcher = partial(record_with_perf, event=f"{misses.event}:u")
         found.append(_hot(subject, workload, CACHE_MISSES, watcher)[0])
     return Sampled(tuple(found), _loop(subject, hot, places))
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from llamabuild.errors import BuildFailed, EnvironmentLacks, Interrupted
+from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks, Interrupted
 from llamabuild.interrupts import Interrupts
 from llamabuild.pipeline import profile, profile_counts, profile_hot, profile_simulation
 from llamabuild.pipeline.observer import Observer
@@ -175,10 +175,36 @@ def test_cycles_are_sampled_where_they_are_counted_else_a_clock(monkeypatch, ben
     monkeypatch.setattr(profile_hot, "record", refuse)
     by_cycles = profile_hot.sampled(subject, TG, cycles(5))
     by_clock = profile_hot.sampled(subject, TG, cycles(None))
-    assert asked == ["cycles:u", "clock"]
-    assert [hot.event for hot in (*by_cycles.hot, *by_clock.hot)] == ["cycles", "CPU time"]
+    assert asked == ["cycles:u", "clock", "clock"]  # what may be counted may not be sampled
+    assert [hot.event for hot in (*by_cycles.hot, *by_clock.hot)] == ["CPU time", "CPU time"]
     assert by_clock.hot[0].reason == "switched off"
     assert "switched off" in by_clock.loop.reason
+
+
+def test_misses_are_sampled_where_cycles_are_and_misses_are_counted(monkeypatch, bench):
+    subject, asked = bench(), []
+
+    def record(argv, *, event, on_line, **_options):
+        asked.append(event)
+        finished = run(argv, on_line=on_line)
+        now = time.monotonic_ns()
+        mapping = Mapping(0, 1, 0, 100, 0, "/nowhere/libx.so")
+        samples = [Sample(now - 10**6 * n, 1, 5) for n in range(60)]
+        return Recording(f"perf {event}", finished, [mapping], samples)
+
+    monkeypatch.setattr(profile_hot, "record_with_perf", record)
+    one = cycles(5).counts[0]
+    misses = msgspec.structs.replace(one, role="llc_misses", event="LLC-load-misses")
+    found = profile_hot.sampled(
+        subject, TG, Counters(repetitions=1, seconds=1, counts=(one, misses))
+    )
+    assert [hot.event for hot in found.hot] == ["cycles", "cache misses"]
+    assert set(asked) == {"cycles:u", "LLC-load-misses:u"}
+
+
+def test_a_prebuilt_program_is_not_profiled():
+    with pytest.raises(BadInput, match="cannot be profiled"):
+        run_profile(Request(names=("prebuilt:/usr/bin/llama-bench",)), Observer())
 
 
 def test_samples_outside_of_inspected_code_have_no_loop(monkeypatch, bench):

@@ -228,7 +228,10 @@ def test_the_command_prints_writes_and_exits(
 
     def run(request, _observer, *, simulate):
         asked.update(request=request, simulate=simulate)
-        return make_profile(make_workload(reason=reason))
+        made = make_profile(make_workload(reason=reason))
+        with Results.open() as results:
+            results.save_profile_run(made)
+        return made
 
     monkeypatch.setattr("llamabuild.pipeline.profile.run_profile", run)
     words = ["avx2", "--workloads", "tg", "--no-simulate", "--output", str(tmp_path), *arguments]
@@ -245,3 +248,12 @@ def test_the_command_prints_writes_and_exits(
         assert captured.out.startswith("# Profile of native")
     assert "profile.html" in captured.err
     assert (tmp_path / "20261127-174755-2deb" / "profile.html").is_file()
+
+
+def test_a_stored_profile_is_shown_again(tmp_path, capsys):
+    with Results.open() as results:
+        results.save_profile_run(make_profile())
+    command.command.main(["--show", "latest", "--output", str(tmp_path)], standalone_mode=False)
+    assert capsys.readouterr().out == render_profile(DOCUMENT)
+    with pytest.raises(BadInput, match="profile 'x' is not in the store"):
+        command.command.main(["--show", "x"], standalone_mode=False)

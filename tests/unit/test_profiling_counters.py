@@ -115,12 +115,9 @@ def test_an_event_without_its_unit_and_modifiers(event, plain):
 
 @pytest.mark.parametrize(
     "text",
-    ["garbage", "12,,", '{"event": ', "x1,,cycles,1,100.00,,", '{"event":"a","counter-value":"n"}'],
+    ["garbage", '{"event": ', "x1,,cycles,1,100.00,,", '{"event":"a","counter-value":"n"}'],
 )
 def test_what_perf_stat_does_not_write_is_refused(text):
-    if text == "12,,":
-        assert read_stat(text) == ()
-        return
     with pytest.raises(BadStat, match="perf stat printed"):
         read_stat(text)
 
