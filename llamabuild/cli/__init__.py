@@ -18,6 +18,7 @@ COMMANDS = {
     "roofline": ("roofline:command", "How fast can this model be here, and what limits it?"),
     "baseline": ("baseline:command", "One build, trial by trial, and the machine it runs on."),
     "sweep": ("sweep:command", "Vary threads, KV cache, context and the like, side by side."),
+    "profile": ("profile:command", "Counters, hot functions, cache misses, what limits a build."),
     "explain": ("explain:command", "Which part of a composed variant makes the difference?"),
     "optimize": (
         "optimize:command",

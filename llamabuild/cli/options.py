@@ -92,6 +92,11 @@ how_long = (
     click.option("--resume", metavar="RUN", help="Go on with an interrupted run ('latest' works)."),
 )
 """Of a comparison, which stops by itself."""
+seed = click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    help="Of the blocks' order  [default: random]",
+)
 how = (
     click.option("--workloads", metavar="LIST", help="Such as pp,tg or pp512,tg64."),
     click.option(
@@ -99,11 +104,7 @@ how = (
         type=click.IntRange(1, 4096),
         help="[default: physical cores within quota and affinity]",
     ),
-    click.option(
-        "--seed",
-        type=click.IntRange(0, 2**32 - 1),
-        help="Of the blocks' order  [default: random]",
-    ),
+    seed,
     variants_dir,
     click.option(
         "--output",

@@ -57,7 +57,7 @@ def scan(path: Path, name: str, facts: ElfFacts) -> list[ScannedObject]:
     seconds = BASE_SECONDS + size / BYTES_PER_SECOND
     architecture = facts.architecture
     options = (*ARCHITECTURES[architecture].objdump, *(WITHOUT_BYTES if facts.code else ()))
-    argv: Sequence[str | Path] = (_tool(architecture), "-d", "-w", *options, "--", path)
+    argv: Sequence[str | Path] = (disassembler(architecture), "-d", "-w", *options, "--", path)
     with started(argv, environment=ENVIRONMENT) as child, path.open("rb") as file:
         assert child.stdout is not None
         assert child.stderr is not None
@@ -92,8 +92,12 @@ def _status(poll: Callable[[], int | None]) -> int | None:
     return None
 
 
-def _tool(architecture: str) -> str:
-    """Find objdump: the machine's own for its own code, else the cross tool if there is one."""
+def disassembler(architecture: str) -> str:
+    """Find objdump: the machine's own for its own code, else the cross tool if there is one.
+
+    Raises:
+        EnvironmentLacks: There is none.
+    """
     names = [f"{architecture}-linux-gnu-objdump", "objdump"]
     if _native(architecture):
         names.reverse()

@@ -36,7 +36,7 @@ def functions(
         inspections: Of the build; a file of the same name from elsewhere is not taken for it.
         folder: Where the program lies.
     """
-    finders = {inspection.file: _Finder(inspection) for inspection in inspections}
+    finders = {inspection.file: Finder(inspection) for inspection in inspections}
     counts = Counter[tuple[str, str, int, tuple[str, ...]]]()
     for (path, offset), number in places.items():
         counts[_function(path, offset, finders, folder)] += number
@@ -71,7 +71,7 @@ def loaded(mappings: Iterable[Mapped]) -> tuple[str, ...]:
     return tuple(found)
 
 
-class _Finder:
+class Finder:
     """An inspection's functions by address."""
 
     def __init__(self, inspection: Inspection) -> None:
@@ -80,6 +80,7 @@ class _Finder:
         self._order = group_names(inspection.architecture)
 
     def at(self, address: int) -> FunctionIsa | None:
+        """Return the function that covers an address in the file."""
         index = bisect_right(self._starts, address) - 1
         if index < 0:
             return None
@@ -87,11 +88,12 @@ class _Finder:
         return function if address < function.address + function.size else None
 
     def groups(self, function: FunctionIsa) -> tuple[str, ...]:
+        """Return its ISA groups, lowest rank first."""
         return tuple(name for name in self._order if function.groups.get(name))
 
 
 def _function(
-    path: str, offset: int, finders: Mapping[str, _Finder], folder: Path
+    path: str, offset: int, finders: Mapping[str, Finder], folder: Path
 ) -> tuple[str, str, int, tuple[str, ...]]:
     """Library, name, address and groups of the function at a place."""
     library = _file_name(path)
@@ -100,7 +102,7 @@ def _function(
     address = image.address(offset) if image else None
     if image is None or address is None:
         return nothing
-    if library in finders and _is_the_inspected(Path(path), folder):
+    if library in finders and is_the_inspected(Path(path), folder):
         function = finders[library].at(address)
         # Without symbols an inspection has whole sections, whose SIMD is not that of what ran.
         if function is None or function.name.startswith("."):
@@ -109,16 +111,16 @@ def _function(
     symbol = image.symbol(address)
     if symbol is None:
         return nothing
-    return library, _demangled(symbol.name), symbol.address, ()
+    return library, demangled(symbol.name), symbol.address, ()
 
 
-def _is_the_inspected(path: Path, folder: Path) -> bool:
+def is_the_inspected(path: Path, folder: Path) -> bool:
     """A system's library of the same name must not pass for the build's own."""
     own = folder / path.name
     return not own.exists() or path.samefile(own)
 
 
-def _demangled(name: str) -> str:
+def demangled(name: str) -> str:
     """Return the name as an inspection would have it."""
     try:
         return str(load_extension().demangled(name))

@@ -15,6 +15,7 @@ from llamabuild.report import numbers
 from llamabuild.report.kernel_sections import KERNEL_SECTIONS
 from llamabuild.report.optimize_sections import OPTIMIZE_SECTIONS
 from llamabuild.report.palette import VERDICT_MARK, VERDICT_ROLE, css_variables
+from llamabuild.report.profile_sections import profile_sections
 from llamabuild.report.sections import SECTIONS
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from llamabuild.report.kernel_material import KernelMaterial
     from llamabuild.report.material import Material
     from llamabuild.report.optimize_material import OptimizeMaterial
+    from llamabuild.report.profile_document import ProfileDocument
     from llamabuild.report.sections.section import Section
 
 M = TypeVar("M")
@@ -56,6 +58,13 @@ def render_optimize_html(material: OptimizeMaterial) -> str:
     return _page(material, OPTIMIZE_SECTIONS, "optimize", {"document": document, "title": title})
 
 
+def render_profile_html(document: ProfileDocument) -> str:
+    """Return the page of a run of ``profile``; as :func:`render_html`."""
+    title = f"Profile of {document.variant} on {document.machine.cpu.brand}"
+    sections = profile_sections(document)
+    return _page(document, sections, "profile", {"document": document, "title": title})
+
+
 def _page(
     material: M, sections: Iterable[Section[M]], folder: str, shared: dict[str, object]
 ) -> str:
@@ -65,7 +74,9 @@ def _page(
     for section in sections:
         context = section.context(material)
         if context is not None:
-            template = environment.get_template(f"{folder}/{section.name}.html")
+            # Sections of one kind share a template: what is behind the hyphen is which one it is.
+            kind = section.name.partition("-")[0]
+            template = environment.get_template(f"{folder}/{kind}.html")
             # The template escaped what it was given.
             bodies.append((section, Markup(template.render(**shared, **context))))  # noqa: S704
     return environment.get_template("page.html").render(

@@ -13,13 +13,16 @@ from llamabuild.report import (
     document,
     kernels_document,
     optimize_document,
+    profile_document,
     roofline_document,
 )
 
-VARIANTS, KERNELS, ROOFLINE, OPTIMIZE = "variants", "kernels", "roofline", "optimize"
+VARIANTS, KERNELS, ROOFLINE = "variants", "kernels", "roofline"
+OPTIMIZE, PROFILE = "optimize", "profile"
 DOCUMENTS = {
     VARIANTS: (document.Document, document.SCHEMA),
     KERNELS: (kernels_document.KernelsDocument, kernels_document.SCHEMA),
+    PROFILE: (profile_document.ProfileDocument, profile_document.SCHEMA),
     ROOFLINE: (roofline_document.RooflineDocument, roofline_document.SCHEMA),
     OPTIMIZE: (optimize_document.OptimizeDocument, optimize_document.SCHEMA),
 }

@@ -4,8 +4,10 @@ perf where it may sample, else a small library of our own that is preloaded; bot
 :class:`Recording`, and everything after it is the same code.
 """
 
+from .chains import record_chains
 from .choose import record
 from .located import located
+from .perf import record_with_perf
 from .recording import CannotSample, Mapping, Recording, Sample
 from .settings import settings
 from .symbols import UNKNOWN, Image, read_image
@@ -20,5 +22,7 @@ __all__ = [
     "located",
     "read_image",
     "record",
+    "record_chains",
+    "record_with_perf",
     "settings",
 ]

@@ -1,5 +1,7 @@
 """perf, sampling by the CPU clock: needs no hardware counters, but the kernel's permission.
 
+Where the CPU counts events, one of them may be taken instead of the clock.
+
 Only user space is sampled, which is all that an unprivileged user may see. perf is asked for raw
 addresses and for what was mapped where; symbols are looked up afterwards, the same way for every
 method, so that perf's own reading of symbol tables has no say.
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from collections.abc import Mapping as Variables
 
+CLOCK = "cpu-clock:u"
 METHOD = "perf cpu-clock"
 PARANOID = Path("/proc/sys/kernel/perf_event_paranoid")
 PROBE_SECONDS = 20.0
@@ -47,6 +50,7 @@ def record_with_perf(
     timeout_seconds: float,
     launcher: Sequence[str] = (),
     on_line: Callable[[str], None] | None = None,
+    event: str = CLOCK,
 ) -> Recording:
     """Run a program under perf, in a closed environment with some variables.
 
@@ -57,26 +61,29 @@ def record_with_perf(
         timeout_seconds: Of the program.
         launcher: What starts it, such as ``taskset -c 0``.
         on_line: Called with each line that it prints.
+        event: What a sample is taken at; one that was seen to be counted, as perf silently takes
+            the clock for cycles that it can't count.
 
     Raises:
         CannotSample: perf is missing, is not permitted, or says what cannot be read.
     """
     perf = usable_perf()
+    method = METHOD if event == CLOCK else f"perf {event.partition(':')[0]}"
     with scratch_dir("perf-") as folder:
         data = str(Path(folder) / "perf.data")
         finished = run(
             [
-                *_recorder(perf, data, _frequency(threads)),
-                *with_environment(argv, environment, launcher),
+                *recorder(perf, data, frequency(threads), event),
+                *("--", *with_environment(argv, environment, launcher)),
             ],
             closed=True,
             timeout_seconds=timeout_seconds,
             on_line=on_line,
         )
         if not finished.ok:
-            return Recording(METHOD, finished, (), ())
+            return Recording(method, finished, (), ())
         mappings, samples = _read(perf, data)
-    return Recording(METHOD, finished, mappings, samples)
+    return Recording(method, finished, mappings, samples)
 
 
 def usable_perf() -> str:
@@ -101,7 +108,7 @@ def _tried_perf() -> tuple[str, str]:
     with scratch_dir("perf-") as folder:
         data = str(Path(folder) / "perf.data")
         tried = run(
-            [*_recorder(perf, data, settings().most), perf, "--version"],
+            [*recorder(perf, data, settings().most), "--", perf, "--version"],
             closed=True,
             timeout_seconds=PROBE_SECONDS,
         )
@@ -114,15 +121,18 @@ def _tried_perf() -> tuple[str, str]:
     return perf, "" if mappings else "perf records nothing here"
 
 
-def _recorder(perf: str, data: str, frequency: int) -> list[str]:
-    """-N and -B keep perf from copying every library into the user's home folder."""
+def recorder(perf: str, data: str, rate: int, event: str = CLOCK) -> list[str]:
+    """Return the command that records, up to its own last options.
+
+    -N and -B keep perf from copying every library into the user's home folder.
+    """
     return [
         *(perf, "record", "-q", "-N", "-B", "-o", data, "--max-size", LARGEST_RECORDING),
-        *("-e", "cpu-clock:u", "-F", str(frequency), "-k", "CLOCK_MONOTONIC", "--"),
+        *("-e", event, "-F", str(rate), "-k", "CLOCK_MONOTONIC"),
     ]
 
 
-def _frequency(threads: int) -> int:
+def frequency(threads: int) -> int:
     """Return samples a second for each thread."""
     wanted = settings().samples_per_second // max(threads, 1)
     return min(max(wanted, settings().fewest), settings().most)

@@ -18,6 +18,7 @@ from llamabuild.errors import BadInput, EnvironmentLacks
 from llamabuild.types.kernels import KernelRun
 from llamabuild.types.machine import MachineState
 from llamabuild.types.optimization import Optimization
+from llamabuild.types.profile import ProfileRun
 from llamabuild.types.run import Arm, DiscardedBlock, Run, Trial
 
 from .paths import STATE, state_dir
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SCHEMA_VERSION = 3
-"""1 had no kernel runs, 2 no optimizations."""
+"""1 had no kernel runs, 2 neither optimizations nor profiles."""
 BUSY_SECONDS = 30.0
 
 T = TypeVar("T")
@@ -56,6 +57,10 @@ OPTIMIZATIONS = Kind(
     "optimization",
     "python -m llamabuild optimize",
     "take its whole id, or 'latest'",
+)
+
+PROFILE_RUNS = Kind(
+    "profile_runs", "profile", "python -m llamabuild profile", "take its whole id, or 'latest'"
 )
 
 
@@ -138,7 +143,7 @@ class Results:
     def settle_running(self, keep: str) -> None:
         """Call runs that still say ``running`` interrupted, except ``keep``."""
         with self._transaction():
-            for table in ("runs", "kernel_runs"):
+            for table in ("runs", "kernel_runs", "profile_runs"):
                 self._db.execute(
                     f"UPDATE {table} SET status = 'interrupted',"  # noqa: S608
                     " document = json_set(document, '$.status', 'interrupted')"
@@ -218,6 +223,30 @@ class Results:
             part_of,
         )
         return self.run(rows[0][0]) if rows else None
+
+    def save_profile_run(self, run: ProfileRun) -> None:
+        """Store a run of ``profile`` whole, or replace what is stored of it."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO profile_runs VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+                " status = excluded.status, document = excluded.document",
+                (run.id, run.machine.fingerprint, run.started, run.status, _json(run)),
+            )
+
+    def profile_runs(self) -> tuple[ProfileRun, ...]:
+        """Return all runs of ``profile``, oldest first."""
+        rows = self._rows("SELECT document FROM profile_runs ORDER BY started, id")
+        return tuple(_decode(row[0], ProfileRun) for row in rows)
+
+    def profile_run(self, run_id: str) -> ProfileRun:
+        """Return a run of ``profile`` by its id, a unique beginning of it, or ``latest``.
+
+        Raises:
+            BadInput: There is no such run, or there are several.
+        """
+        found = self._find(run_id, PROFILE_RUNS)
+        [(document,)] = self._rows("SELECT document FROM profile_runs WHERE id = ?", found)
+        return _decode(document, ProfileRun)
 
     def runs(self) -> tuple[Run, ...]:
         """Return all runs, oldest first."""

@@ -53,3 +53,11 @@ CREATE TABLE IF NOT EXISTS optimizations (
     status   TEXT NOT NULL,
     document TEXT NOT NULL               -- JSON: types.optimization.Optimization
 ) STRICT;
+
+CREATE TABLE IF NOT EXISTS profile_runs (
+    id          TEXT PRIMARY KEY,
+    fingerprint TEXT NOT NULL,           -- of the machine
+    started     TEXT NOT NULL,           -- ISO 8601, UTC
+    status      TEXT NOT NULL,
+    document    TEXT NOT NULL            -- JSON: types.profile.ProfileRun
+) STRICT;

@@ -18,7 +18,7 @@ PACKAGE = ROOT / "llamabuild"
 BASE = "store process types errors"
 INPUTS = "variants source model machine"
 WORK = "build inspect bench"
-LAB = "kernels probes roofline sampling"
+LAB = "kernels probes roofline sampling profiling"
 VIEW = "report compare stats"
 
 # A room is a module or folder of llamabuild/; beside it stand the rooms that it may import.
@@ -41,6 +41,8 @@ ALLOWED = {
     "roofline": "types errors",
     # Where the time of a program goes.
     "sampling": f"machine {BASE}",
+    # What the hardware does meanwhile: counters, simulated caches, a loop, a verdict.
+    "profiling": f"sampling roofline machine {BASE}",
     # What comes in. A model is fetched and verified by the means of a source, never the reverse.
     # Whether a variant can run here depends on what is installed.
     "variants": f"machine {BASE}",

@@ -94,7 +94,17 @@ class Machine:
         for name in REAL_TOOLS:
             if path := shutil.which(name):
                 (self.bin / name).symlink_to(path)
-        for name in ("tool", "gcc", "g++", "objdump", "ccache", "git", *TEST_TOOLS, "perf"):
+        for name in (
+            "tool",
+            "gcc",
+            "g++",
+            "objdump",
+            "ccache",
+            "git",
+            *TEST_TOOLS,
+            "perf",
+            "valgrind",
+        ):
             self.fake(name, "#!/usr/bin/env bash\n")
         self.fake("ldconfig", LDCONFIG)
         self.libraries_are(*LIBRARIES)

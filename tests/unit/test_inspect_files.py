@@ -352,7 +352,7 @@ def fake_objdump(tmp_path, monkeypatch):
         path = folder / "objdump"
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
-        monkeypatch.setattr(disassembler, "_tool", lambda _: str(path))
+        monkeypatch.setattr(disassembler, "disassembler", lambda _: str(path))
 
     return fake
 

@@ -195,6 +195,6 @@ def test_a_perf_that_works_gets_the_program_with_its_variables(fake_perf):
 
 
 def test_more_threads_are_sampled_less_often_each():
-    assert perf._frequency(1) == 997
-    assert perf._frequency(4) == 500
-    assert perf._frequency(1000) == 49
+    assert perf.frequency(1) == 997
+    assert perf.frequency(4) == 500
+    assert perf.frequency(1000) == 49
