@@ -24,7 +24,7 @@ from llamabuild.report.document import (
     VariantResult,
     WorkloadResult,
 )
-from llamabuild.report.execution import execution_info
+from llamabuild.report.execution import execution_info, facts, matches
 from llamabuild.report.numbers import finite
 from llamabuild.report.portable import clean, clean_value
 from llamabuild.types.comparison import BASELINE, NOT_MEASURED
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from llamabuild.types.build import Build, Profile
     from llamabuild.types.comparison import ComparisonSet
     from llamabuild.types.inputs import Source
+    from llamabuild.types.inspection import Inspection
     from llamabuild.types.machine import Tool
     from llamabuild.types.proof import Allocation, Prebuilt
     from llamabuild.types.run import Arm, Equivalence, Run, Trial, Workload
@@ -146,19 +147,17 @@ def _allocation(allocation: Allocation) -> Allocation:
 
 
 def _inspection(arm: Arm, quantization: str) -> InspectionInfo:
-    groups: dict[str, int] = {}
-    for inspection in arm.inspections:
-        for group, number in inspection.groups.items():
-            groups[group] = groups.get(group, 0) + number
+    groups = _counts(arm.inspections)
     if not arm.inspections:
         verdict = NOT_INSPECTED
     elif not arm.expectations:
         verdict = NO_EXPECTATIONS
     else:
         verdict = PASSED if all(result.passed for result in arm.expectations) else FAILED
-    kernels = isa.kernels_of(arm.inspections, quantization)
+    used = _in_use(arm)
+    kernels = isa.kernels_of(used, quantization)
     return InspectionInfo(
-        highest=isa.highest(groups),
+        highest=isa.highest(_counts(used)),
         groups={group: groups[group] for group in isa.in_order(groups)},
         verdict=verdict,
         instructions=sum(inspection.instructions for inspection in arm.inspections),
@@ -178,6 +177,25 @@ def _inspection(arm: Arm, quantization: str) -> InspectionInfo:
             for result in arm.expectations
         ),
     )
+
+
+def _counts(inspections: Iterable[Inspection]) -> dict[str, int]:
+    groups: dict[str, int] = {}
+    for inspection in inspections:
+        for group, number in inspection.groups.items():
+            groups[group] = groups.get(group, 0) + number
+    return groups
+
+
+def _in_use(arm: Arm) -> tuple[Inspection, ...]:
+    """Return what can have run: of several CPU backends only those that were seen to."""
+    patterns = facts()["dispatch"]["libraries"]
+    backends = [i for i in arm.inspections if matches(PurePath(i.file).name, patterns)]
+    ran = {name for execution in arm.executions for name in execution.libraries}
+    idle = [inspection for inspection in backends if PurePath(inspection.file).name not in ran]
+    if len(idle) == len(backends):
+        return arm.inspections
+    return tuple(inspection for inspection in arm.inspections if inspection not in idle)
 
 
 def _equivalence(equivalence: Equivalence) -> EquivalenceInfo:

@@ -146,6 +146,7 @@ class InspectionInfo(Data, frozen=True):
     """Which SIMD the machine code uses, over all inspected files."""
 
     highest: str
+    """The newest group; of several CPU backends, in the one that ran."""
     groups: dict[str, int]
     """Instructions by ISA group."""
     verdict: str
@@ -154,6 +155,7 @@ class InspectionInfo(Data, frozen=True):
     vector: int
     files: tuple[str, ...]
     kernels: Kernels | None
+    """Of several CPU backends, those of the one that ran."""
     functions: tuple[FunctionInfo, ...]
     """The kernels with the most vector instructions; not all functions."""
     expectations: tuple[ExpectationInfo, ...]

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from llamabuild.report.allocators import allocations, huge_share
+from llamabuild.report.assemble_variant import _inspection
 from llamabuild.report.cost import cost_of
 from llamabuild.report.dispatch import dispatch_info
 from llamabuild.report.execution import execution_info
@@ -289,6 +290,23 @@ def test_without_another_instruction_set_the_choice_was_hardly_tested(document, 
 def executed(found, **fields):
     info = msgspec.structs.replace(found.executions[0], **fields)
     return msgspec.structs.replace(found, executions=(info,))
+
+
+def test_the_simd_of_a_dispatching_build_is_that_of_the_backend_that_ran(run):
+    arm = next(arm for arm in run.arms if arm.name == "dispatch")
+    own = arm.inspections[0]
+    ran = next(name for name in arm.executions[0].libraries if name.startswith("libggml-cpu-"))
+    one = msgspec.structs.replace(own, file=ran)
+    other = msgspec.structs.replace(
+        own, file="libggml-cpu-other.so", groups={**own.groups, "amx": 5}
+    )
+
+    def highest(*inspections):
+        changed = msgspec.structs.replace(arm, inspections=inspections)
+        return _inspection(changed, run.model.quantization).highest
+
+    assert highest(one, other) == highest(one) != "amx"
+    assert highest(other) == "amx", "nothing is known of what ran instead"
 
 
 def test_without_an_interval_nothing_is_said_to_be_faster_than_the_pick(document):
