@@ -222,7 +222,10 @@ def _notes(
 ) -> list[str]:
     notes = []
     if record.status == "done" and not judged:
-        notes.append("no combination looked better than the baseline, so that none was confirmed")
+        notes.append(
+            "nothing went into a confirmation: no combination looked better than the baseline, "
+            "or too little of the budget was left"
+        )
     if judged and accepted and len(accepted) < len(judged[-1]):
         notes.append("some changes fell in the last round, and the budget had no room for another")
     return notes

@@ -191,11 +191,8 @@ def _new_record(wishes: Wishes, machine: Machine, maker: Maker, model: Model) ->
 def _seen_here(machine: Machine, model: Model, threads: int) -> float:
     """Return the mean trial of the newest complete run of this model on this machine, or 0."""
     with Results.open() as results:
-        for run in reversed(results.runs()):
-            same = (run.machine.fingerprint, run.model.sha256, run.threads)
-            if run.status == "done" and same == (machine.fingerprint, model.sha256, threads):
-                return trial_seconds(results.trials(run.id))
-    return 0.0
+        run = results.run_like(machine.fingerprint, model.sha256, threads)
+        return trial_seconds(results.trials(run.id)) if run else 0.0
 
 
 def _situation(record: Optimization) -> Situation:

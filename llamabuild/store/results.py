@@ -224,6 +224,19 @@ class Results:
         )
         return self.run(rows[0][0]) if rows else None
 
+    def run_like(self, fingerprint: str, model_sha256: str, threads: int) -> Run | None:
+        """Return the newest complete run of a model on a machine, with so many threads, or None."""
+        rows = self._rows(
+            "SELECT id FROM runs WHERE status = 'done'"
+            " AND json_extract(document, '$.machine.fingerprint') = ?"
+            " AND json_extract(document, '$.model.sha256') = ?"
+            " AND json_extract(document, '$.threads') = ? ORDER BY started DESC, id DESC LIMIT 1",
+            fingerprint,
+            model_sha256,
+            threads,
+        )
+        return self.run(rows[0][0]) if rows else None
+
     def save_profile_run(self, run: ProfileRun) -> None:
         """Store a run of ``profile`` whole, or replace what is stored of it."""
         with self._transaction():

@@ -290,6 +290,17 @@ def test_a_stop_is_stored_with_the_time_that_was_spent(monkeypatch):
     assert told == [0, 1]
 
 
+def test_a_trial_takes_as_long_as_in_the_newest_run_of_the_model_here():
+    run = finished("x")
+    known = (run.machine, run.model, run.threads)
+    assert pipeline._seen_here(*known) == pytest.approx(1.0)  # as its trials' states have it
+    other = msgspec.structs.replace(run.model, sha256="c" * 64)
+    assert pipeline._seen_here(run.machine, other, run.threads) == 0
+    assert pipeline._seen_here(run.machine, run.model, run.threads + 1) == 0
+    finished("x", status="interrupted", blocks=0)  # the same id: it is no longer complete
+    assert pipeline._seen_here(*known) == 0
+
+
 def test_a_complete_one_is_not_resumed():
     with Results.open() as results:
         results.save_optimization(new_record(status="done"))
