@@ -1,6 +1,8 @@
 """A profile with everything in it, for tests of what is made from one."""
 
+from llamabuild.pipeline.profile_subject import Subject
 from llamabuild.profiling import verdict
+from llamabuild.types.inspection import FunctionIsa, Inspection
 from llamabuild.types.profile import (
     COUNTED,
     LOST,
@@ -20,7 +22,10 @@ from llamabuild.types.profile import (
     WorkloadProfile,
 )
 from llamabuild.types.proof import FunctionShare
+from llamabuild.types.run import Arm
+from llamabuild.types.variant import Runtime, Variant
 from tests.runs import MACHINE, SOURCE, make_model
+from tests.unit.test_sampling_execution import build_of
 
 KERNEL = FunctionShare(
     name="ggml_vec_dot_q4_1_q8_1", library="libggml-cpu.so", share=0.6, groups=("avx2", "fma")
@@ -140,3 +145,51 @@ def make_profile(*workloads, **changes):
         "notes": ("counters: not supported: LLC-load-misses",),
     }
     return ProfileRun(**{**values, **changes})
+
+
+def arm_of(name="native", *groups):
+    functions = (
+        FunctionIsa(name="f", address=0, size=9, instructions=1, vector=1, groups={"avx2": 1}),
+    )
+    inspection = Inspection(
+        file="libggml-cpu.so",
+        architecture="x86_64",
+        instructions=1,
+        vector=1,
+        highest="avx2",
+        groups=dict.fromkeys(groups, 1),
+        functions=functions,
+        stripped=False,
+    )
+    variant = Variant(name=name, description="", source="")
+    return Arm(
+        name=name,
+        status="pending",
+        reason="",
+        variant=variant,
+        build=build_of(name),
+        inspections=(inspection,),
+    )
+
+
+def subject_of(arm):
+    return Subject(arm=arm, runtime=Runtime(), model=make_model(), machine=MACHINE, threads=2)
+
+
+class FakeMaker:
+    def __init__(self, made):
+        self.made = made
+        self.asked = []
+
+    def make_all(self, arms, _interrupts, *, build_missing):
+        assert build_missing
+        self.asked += [arm.name for arm in arms]
+        return tuple(self.made(arm) for arm in arms)
+
+
+class FakeCatalogue:
+    def knows(self, _name):
+        return True
+
+    def get(self, name):
+        return Variant(name=name, description="", source="")
