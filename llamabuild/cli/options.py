@@ -123,4 +123,6 @@ def measuring(function: F) -> F:
     baseline = click.option(
         "--baseline", metavar="VARIANT", help="What ratios refer to  [default: avx2]"
     )
-    return decorated(function, [names, sets, without, cross, model, sources, baseline, *how_long, *how])
+    return decorated(
+        function, [names, sets, without, cross, model, sources, baseline, *how_long, *how]
+    )
