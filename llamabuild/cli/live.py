@@ -45,8 +45,8 @@ class Narrator(Observer):
         self._console = console
         self._live = live
         self._doing = ""
-        self._started = time.monotonic()
-        self._began = time.monotonic()
+        self._started = self._stage_started = self._began = time.monotonic()
+        self._step = self._first_step = 0
         self._last_plain = 0.0
         self._remaining_seconds = 0.0
         self._estimate_seconds = 0.0
@@ -77,15 +77,23 @@ class Narrator(Observer):
     def build_started(self, number: int, total: int, estimate: BuildEstimate) -> None:
         """Show which build this is."""
         self._doing = f"build {number}/{total}: {estimate.plan.variant} ({estimate.compiles})"
-        self._started = time.monotonic()
+        self._started = self._stage_started = time.monotonic()
+        self._step = self._first_step = 0
         self._remaining_seconds -= estimate.seconds
         self._estimate_seconds = estimate.seconds
         self.note(self._doing)
 
     def build_step(self, done: int, total: int) -> None:
         """Show the compiler's progress and when all builds will be done."""
-        elapsed = time.monotonic() - self._started
-        left = elapsed / done * (total - done) if done > 3 else self._estimate_seconds  # noqa: PLR2004
+        now = time.monotonic()
+        if done < self._step:  # what was instrumented and trained is compiled again, with a profile
+            self._stage_started, self._first_step = now, done
+        self._step = done
+        elapsed = now - self._started
+        left = max(self._estimate_seconds - elapsed, 0.0)
+        if done > self._first_step + 3:  # before, a step is too long or too short
+            pace = (now - self._stage_started) / (done - self._first_step)
+            left = pace * (total - done)
         self._show(
             f"{self._doing}: step {done}/{total}, {clock(elapsed)} elapsed, "
             f"about {clock(left + max(self._remaining_seconds, 0))} left for all builds"

@@ -3,6 +3,7 @@
 import io
 import re
 from functools import cache
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -109,3 +110,20 @@ def test_the_baseline_is_no_part_of_the_line(measured):
     comparisons = compared(3)
     assert run.baseline not in ratio_line(comparisons).replace("pp64", "")
     assert ratio_table(comparisons).row_count == len(run.arms)
+
+
+def test_a_second_stage_of_a_build_is_judged_by_its_own_pace(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("llamabuild.cli.live.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("llamabuild.cli.live.PLAIN_INTERVAL_SECONDS", -1.0)
+    out = console()
+    narrator = Narrator(out, None)
+    estimate = SimpleNamespace(plan=SimpleNamespace(variant="pgo"), compiles="", seconds=300.0)
+    narrator.build_started(1, 1, estimate)
+    for started, seconds_a_step in ((0.0, 2.0), (250.0, 1.0)):  # training lies in between
+        for step in range(1, 11):
+            now[0] = started + step * seconds_a_step
+            narrator.build_step(step, 100)
+    lines = out.file.getvalue().splitlines()
+    assert "step 10/100, 0:20 elapsed, about 3:00 left" in lines[10]
+    assert "step 10/100, 4:20 elapsed, about 1:30 left" in lines[20]
