@@ -113,9 +113,12 @@ def _reasons(entry: LeverFacts, part: str, situation: Situation) -> Iterator[str
         yield "it changes the output; --allow-kv-quality 0.02 allows so much (KL divergence)"
     if part in situation.base.split("+"):
         yield "the baseline has it"
-    setting, equals, value = part.partition(EQUALS)
-    if not equals:
-        return
+    if EQUALS in part:
+        yield from _setting_reasons(entry, part, situation)
+
+
+def _setting_reasons(entry: LeverFacts, part: str, situation: Situation) -> Iterator[str]:
+    setting, _, value = part.partition(EQUALS)
     if not value:
         yield "which CPUs there are is not known"
     set_by_base = f"{setting}{EQUALS}" in situation.base
