@@ -114,10 +114,10 @@ def _reasons(entry: LeverFacts, part: str, situation: Situation) -> Iterator[str
     if part in situation.base.split("+"):
         yield "the baseline has it"
     if EQUALS in part:
-        yield from _reasons_of_value(entry, part, situation)
+        yield from _setting_reasons(entry, part, situation)
 
 
-def _reasons_of_value(entry: LeverFacts, part: str, situation: Situation) -> Iterator[str]:
+def _setting_reasons(entry: LeverFacts, part: str, situation: Situation) -> Iterator[str]:
     setting, _, value = part.partition(EQUALS)
     if not value:
         yield "which CPUs there are is not known"
