@@ -67,9 +67,9 @@ def flame_of_call_graph(graph: CallGraph, reason: str = "") -> Flame:
         if whole[function] - incoming[function] > least
     ]
     while waiting:
-        path, cost = waiting.pop()
+        path, spent = waiting.pop()
         function = path[-1]
-        part = cost / whole[function] if whole.get(function) else 0.0
+        part = spent / whole[function] if whole.get(function) else 0.0
         shares[tuple(each.name or UNKNOWN for each in path)] += own.get(function, 0) * part
         for callee, caused in called.get(function, ()):
             if callee not in path and len(path) < DEEPEST and caused * part > least:
