@@ -120,6 +120,20 @@ def test_a_program_that_fails_is_told(bench, perf):
 # Sampling.
 
 
+def recorded(method, argv, on_line):
+    """Run a program; its samples lie before its result came, however late it ends."""
+    came = []
+
+    def take(line):
+        on_line(line)
+        came.append(time.monotonic_ns())
+
+    finished = run(argv, on_line=take)
+    mapping = Mapping(0, 1, 0, 100, 0, "/nowhere/libx.so")
+    samples = [Sample(came[-1] - 10**6 * n, 1, 5) for n in range(20, 80)]
+    return Recording(method, finished, [mapping], samples)
+
+
 def cycles(value):
     counts = make_workload().counters.counts
     [one] = [each for each in counts if each.role == "cycles"]
@@ -149,11 +163,7 @@ def test_misses_are_sampled_where_cycles_are_and_misses_are_counted(monkeypatch,
 
     def record(argv, *, event, on_line, **_options):
         asked.append(event)
-        finished = run(argv, on_line=on_line)
-        now = time.monotonic_ns()
-        mapping = Mapping(0, 1, 0, 100, 0, "/nowhere/libx.so")
-        samples = [Sample(now - 10**6 * n, 1, 5) for n in range(60)]
-        return Recording(f"perf {event}", finished, [mapping], samples)
+        return recorded(f"perf {event}", argv, on_line)
 
     monkeypatch.setattr(profile_hot, "record_with_perf", record)
     one = cycles(5).counts[0]
@@ -173,13 +183,8 @@ def test_a_prebuilt_program_is_not_profiled():
 def test_samples_outside_of_inspected_code_have_no_loop(monkeypatch, bench):
     subject = bench()
 
-    def record(argv, *, environment, threads, timeout_seconds, launcher, on_line):
-        finished = run(argv, on_line=on_line)
-        now = time.monotonic_ns()
-        mapping = Mapping(0, 1, 0, 100, 0, "/nowhere/libx.so")
-        return Recording(
-            "fake", finished, [mapping], [Sample(now - 10**6 * n, 1, 5) for n in range(60)]
-        )
+    def record(argv, *, on_line, **_options):
+        return recorded("fake", argv, on_line)
 
     monkeypatch.setattr(profile_hot, "record", record)
     found = profile_hot.sampled(subject, TG, cycles(None))
