@@ -50,7 +50,12 @@ def check_all(run: Run, observer: Observer, interrupts: Interrupts) -> tuple[Arm
     reference_arm = next(arm for arm in run.arms if arm.name == run.baseline)
     checked: dict[str, Arm] = {}
     with scratch_dir("equivalence-") as folder:
-        setting = Setting(model=Path(run.model.path), references=Path(folder), threads=run.threads)
+        setting = Setting(
+            model=Path(run.model.path),
+            references=Path(folder),
+            threads=run.threads,
+            random_weights=run.model.synthetic,
+        )
         for arm in run.arms:
             interrupts.check()
             if arm.build is None or arm.status != "pending":

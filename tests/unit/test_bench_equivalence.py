@@ -45,6 +45,16 @@ def test_equivalence_is_judged_by_divergence_and_agreement(mean, maximum, top, v
     assert reason in found.reason
 
 
+def test_favourites_of_random_weights_are_ties_but_their_probabilities_count():
+    def verdict(mean, *, ties):
+        text = STATISTICS.format(mean=mean, max="1.0", top="85.0")
+        return judge(text, tokens=128, ties=ties).verdict
+
+    assert verdict("0.002", ties=False) == "different"
+    assert verdict("0.002", ties=True) == "same"
+    assert verdict("0.03", ties=True) == "different"
+
+
 def test_silence_is_not_agreement():
     assert judge("", 128).verdict == "different"
 
