@@ -98,7 +98,7 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        shell=shlex.join,
+        joined=shlex.join,
         quoted=shlex.quote,
         systemd=systemd_word,
         json=lambda words: json.dumps(words, ensure_ascii=False),

@@ -3,5 +3,5 @@
 # Debian packages: {{ packages|join(" ") }}
 set -eu
 {% for command in d.build %}
-{{ command|shell }}
+{{ command|joined }}
 {% endfor %}

@@ -6,7 +6,7 @@ export {{ name }}={{ value|quoted }}
 {% endfor %}
 
 # llama-server
-{{ server|shell }}
+{{ server|joined }}
 
 # llama-cli
-{{ cli|shell }}
+{{ cli|joined }}
