@@ -111,7 +111,8 @@ def finished(part_of, status="done", blocks=BLOCKS):
     )
     with Results.open() as results:
         results.save_run(run)
-        for block in range(blocks):
+        stored = {trial.block for trial in results.trials(run.id)}
+        for block in set(range(blocks)) - stored:
             for place, arm in enumerate([*names, NOISE_ARM]):
                 speed = 2 if "repack" in arm else 1
                 results.add_trial(
