@@ -103,7 +103,8 @@ class SimulatedLab:
         taken += self.check_seconds * arms + block  # warm-up
         blocks = 0
         while blocks < order.most:
-            if blocks >= order.least and taken + block > order.seconds + self.progress:
+            limit = order.seconds if blocks >= order.least else order.hard_seconds
+            if taken + block > limit + self.progress:
                 break
             taken += block
             blocks += 1

@@ -52,6 +52,7 @@ class Shares(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     screen: float
     confirm: float
     first_round: float
+    grace: float
 
 
 class Counts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

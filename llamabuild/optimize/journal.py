@@ -111,6 +111,7 @@ class Journal:
         if self._done == len(self.record.stages):
             # Part of this stage may have been done, and its time spent, before a stop.
             already = max(0.0, self._before - started)
+            begun = started + already
             measurement = self.lab.measure(
                 Order(
                     stage=name,
@@ -118,7 +119,8 @@ class Journal:
                     kinds=tuple(kinds),
                     least=blocks[0],
                     most=max(blocks),
-                    seconds=until - started - already,
+                    seconds=until - begun,
+                    hard_seconds=self._hard(until) - begun,
                     seed=(self.record.seed + SEED_STEP * self._done) % 2**32,
                 )
             )
@@ -139,6 +141,11 @@ class Journal:
         self.costs = self.costs.learned(stage, started, workloads, building)
         self._built |= {self.build_key(each) for each in configurations}
         return stage.measurement
+
+    def _hard(self, until: float) -> float:
+        """Builds may have taken longer than expected: then a stage has all but the reserve."""
+        budget, shares = self.record.budget_seconds, layout().shares
+        return max(until, (1 - shares.confirm) * budget) + shares.grace * budget
 
     def update(self, **changes: object) -> None:
         """Change the record and save it."""

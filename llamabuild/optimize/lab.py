@@ -24,6 +24,8 @@ class Order:
     most: int
     seconds: float
     """After so many no further block begins, once there are ``least``."""
+    hard_seconds: float
+    """After so many no further block begins, however few there are."""
     seed: int
 
 

@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from .request import Request
 
 KV_CACHE = "kv-cache="
-GRACE = 0.05
-"""Share of the budget after which a stage ends even if too few of its blocks count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,11 +123,11 @@ class RunLab:
         with Results.open() as results:
             run = results.run_of_stage(part_of)
             if run and run.status == "done" and not log_ratios(run, results.trials(run.id)):
-                run = None  # every block of it was disturbed: once more
+                run = None  # no block of it counts: once more
         request = replace(
             self._place.request,
             sampled=False,
-            enough=_Deadline(order, GRACE * self._record.budget_seconds, self.clock).enough,
+            enough=_Deadline(order, self.clock).enough,
         )
         if run is None:
             loads = [load.name for load in self._record.workloads if load.kind in order.kinds]
@@ -153,10 +151,17 @@ class RunLab:
             trials = results.trials(run.id)
         found = measurement_of(run, trials, names, kv_quality=self._record.kv_quality)
         if not found.blocks:
-            message = f"all blocks of the stage '{order.stage}' were disturbed by other programs"
-            remedy = f"end them, then 'python -m llamabuild optimize --resume {self._record.id}'"
-            raise Inconclusive(message, remedy)
+            raise self._nothing_counts(order, disturbed=bool(run.discarded))
         return found
+
+    def _nothing_counts(self, order: Order, *, disturbed: bool) -> Inconclusive:
+        """Say why a stage has not a single block."""
+        if disturbed:
+            message = f"all blocks of the stage '{order.stage}' were disturbed by other programs"
+            again = f"'python -m llamabuild optimize --resume {self._record.id}'"
+            return Inconclusive(message, f"end them, then {again}")
+        message = f"the time of the stage '{order.stage}' was over before its first block"
+        return Inconclusive(message, "what was built is kept: begin again, with more --budget")
 
     def _variant(self, configuration: Configuration) -> Variant:
         if configuration not in self._variants:
@@ -191,9 +196,8 @@ class RunLab:
 class _Deadline:
     """Whether another block would still end in time."""
 
-    def __init__(self, order: Order, grace: float, clock: Callable[[], float]) -> None:
+    def __init__(self, order: Order, clock: Callable[[], float]) -> None:
         self._order = order
-        self._grace = grace
         self._clock = clock
         self._began = self._last = clock()
         self._block = 0.0
@@ -204,8 +208,9 @@ class _Deadline:
         # The first call comes after building, checking and the warm-up.
         self._block = now - self._last if self._last > self._began else 0.0
         self._last = now
-        over = now - self._began + self._block - self._order.seconds
-        return over > self._grace or (counted >= self._order.least and over > 0)
+        following = now - self._began + self._block
+        limit = self._order.seconds if counted >= self._order.least else self._order.hard_seconds
+        return following > limit
 
 
 def measurement_of(

@@ -96,6 +96,7 @@ ORDER = Order(
     least=3,
     most=12,
     seconds=60.0,
+    hard_seconds=150.0,
     seed=9,
 )
 
@@ -110,7 +111,8 @@ def finished(part_of, status="done", blocks=BLOCKS):
     )
     with Results.open() as results:
         results.save_run(run)
-        for block in range(blocks):
+        stored = {trial.block for trial in results.trials(run.id)}
+        for block in set(range(blocks)) - stored:
             for place, arm in enumerate([*names, NOISE_ARM]):
                 speed = 2 if "repack" in arm else 1
                 results.add_trial(
@@ -164,17 +166,23 @@ def test_where_every_block_was_disturbed_it_says_so_and_tries_again(lab, monkeyp
 
     def run_variants(request, _observer):
         asked.append(request)
-        return finished(request.part_of, blocks=1)
+        run = finished(request.part_of, blocks=1)
+        gone = (DiscardedBlock(block=1, reason="x"),) if disturbed else ()
+        return msgspec.structs.replace(run, discarded=gone)
 
+    disturbed = True
     monkeypatch.setattr(optimize_lab, "run_variants", run_variants)
     with pytest.raises(Inconclusive, match="disturbed by other programs.*--resume o1"):
+        lab.measure(ORDER)
+    disturbed = False
+    with pytest.raises(Inconclusive, match="over before its first block.*more --budget"):
         lab.measure(ORDER)
     monkeypatch.setattr(
         optimize_lab, "run_variants", lambda r, _: asked.append(r) or pytest.skip("asked again")
     )
     with pytest.raises(pytest.skip.Exception):
         lab.measure(ORDER)
-    assert len(asked) == 2
+    assert len(asked) == 3
 
 
 def test_an_arm_that_is_not_ready_has_its_reason():
@@ -230,7 +238,7 @@ def test_a_trial_takes_what_lies_between_two_of_them_too():
 )
 def test_a_stage_ends_when_no_further_block_fits(times, counted, ends):
     clock = iter([0, *times])
-    deadline = optimize_lab._Deadline(ORDER, grace=90.0, clock=lambda: next(clock))
+    deadline = optimize_lab._Deadline(ORDER, clock=lambda: next(clock))
     answers = [deadline.enough(counted) for _ in times]
     assert answers[-1] is ends
 
