@@ -8,6 +8,7 @@ from llamabuild.report import numbers
 from llamabuild.report.document import FAILED, PASSED
 from llamabuild.report.proof_lines import some
 from llamabuild.report.ranking import is_complete, is_measured
+from llamabuild.report.reasons import UNSUPPORTED
 from llamabuild.report.unchecked import unchecked
 
 if TYPE_CHECKING:
@@ -32,20 +33,26 @@ def checks(document: Document) -> list[Check]:
 
 
 def _measured(document: Document) -> Check:
-    """Count results, not builds that were ready for some: a run may have been stopped."""
-    total = len(document.variants)
+    """Count results, not builds that were ready for some: a run may have been stopped.
+
+    What this machine cannot run was not to be expected, and is told without a warning.
+    """
     what = "point" if document.sweep else "build"
-    whole = [variant for variant in document.variants if is_complete(variant)]
-    partial = [v.name for v in document.variants if is_measured(v) and not is_complete(v)]
-    missing = [variant.name for variant in document.variants if not is_measured(variant)]
+    unable = [variant.name for variant in document.variants if variant.status == UNSUPPORTED]
+    able = [variant for variant in document.variants if variant.status != UNSUPPORTED]
+    whole = [variant for variant in able if is_complete(variant)]
+    partial = [v.name for v in able if is_measured(v) and not is_complete(v)]
+    missing = [variant.name for variant in able if not is_measured(variant)]
     parts = []
     if partial:
         parts.append(f"not on every workload: {some(partial, FEW)}")
     if missing:
         parts.append(f"without results: {some(missing, FEW)}")
-    detail = "; ".join(parts) or f"every {what} that was asked for"
-    headline = f"{len(whole)} of {total} {what}s measured"
-    return (WARN if parts else GOOD), headline, detail
+    details = parts or [f"every {what} that was asked for"]
+    if unable:
+        details = [*details, f"cannot run here: {some(unable, FEW)}"]
+    headline = f"{len(whole)} of {len(able)} {what}s measured"
+    return (WARN if parts else GOOD), headline, "; ".join(details)
 
 
 def _noise(document: Document) -> Check | None:

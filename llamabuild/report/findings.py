@@ -9,6 +9,7 @@ from llamabuild.report import numbers
 from llamabuild.report.document import Finding
 from llamabuild.report.prebuilt_words import left_on_the_table
 from llamabuild.report.ranking import is_measured, mean_log_ratio, overlap, ranked
+from llamabuild.report.reasons import READY, by_reason
 from llamabuild.report.simplicity import levers
 from llamabuild.types.comparison import EQUIVALENT, FASTER, NO_DIFFERENCE, SLOWER
 
@@ -247,19 +248,20 @@ def _prebuilt(field: Field, variant: VariantResult) -> Finding | None:
 
 
 def _missing(field: Field) -> list[Finding]:
-    """Return one finding for each status, with the reason for each build."""
-    groups: dict[str, list[VariantResult]] = {}
-    for variant in field.variants:
-        if variant.status != "ready":
-            groups.setdefault(variant.status, []).append(variant)
+    """Return one finding for each status, with each reason and the builds that it holds for."""
+    groups: dict[str, list[tuple[str, list[str]]]] = {}
+    for (status, reason), names in by_reason(field.variants).items():
+        if status != READY:
+            groups.setdefault(status, []).append((reason, names))
     found = []
-    for status, variants in groups.items():
+    for status, reasons in groups.items():
         parts = [
-            f"`{variant.name}`" + (f" ({_without_ticks(variant.reason)})" if variant.reason else "")
-            for variant in variants
+            numbers.listing([f"`{name}`" for name in names])
+            + (f" ({_without_ticks(reason)})" if reason else "")
+            for reason, names in reasons
         ]
         text = f"{numbers.sentence(status).rstrip('.')}: {'; '.join(parts)}."
-        found.append(Finding(NOT_MEASURED, text, tuple(variant.name for variant in variants)))
+        found.append(Finding(NOT_MEASURED, text, tuple(n for _, names in reasons for n in names)))
     return found
 
 

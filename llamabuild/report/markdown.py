@@ -10,6 +10,7 @@ from llamabuild.report.document import NOT_INSPECTED
 from llamabuild.report.findings import NOT_MEASURED
 from llamabuild.report.proof_lines import cost_state, proof_lines
 from llamabuild.report.ranking import ranked
+from llamabuild.report.reasons import READY, by_reason
 from llamabuild.report.sweep_rows import sweep_cells, sweep_headers
 from llamabuild.types.comparison import BASELINE
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from llamabuild.report.sweep_document import SweepInfo
     from llamabuild.roofline import Roofline
 
-READY = "ready"
-"""Status of a build that was timed; a workload may have failed all the same."""
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#&])")
 _SPACE = re.compile(r"\s+")
 
@@ -28,15 +27,15 @@ _SPACE = re.compile(r"\s+")
 def render_markdown(document: Document) -> str:
     """Return the answer, the table of results, the reasons and how to repeat the run."""
     lines = [results_markdown(document).rstrip()]
-    reasons = [variant for variant in document.variants if variant.reason]
-    without = [v for v in reasons if v.status != READY]
+    without, partly = [], []
+    for (status, reason), names in by_reason(document.variants).items():
+        told = (reason,) if status == READY else filter(None, (status, reason))
+        line = f"- {escape(numbers.listing(names))}: {escape(', '.join(told))}"
+        (partly if status == READY else without).append(line)
     if without:
-        lines += ["", "Without results:", ""]
-        lines += [f"- {escape(v.name)}: {escape(v.status)}, {escape(v.reason)}" for v in without]
-    partly = [v for v in reasons if v.status == READY]
+        lines += ["", "Without results:", "", *without]
     if partly:
-        lines += ["", "Partly without results:", ""]
-        lines += [f"- {escape(v.name)}: {escape(v.reason)}" for v in partly]
+        lines += ["", "Partly without results:", "", *partly]
     noise = [
         f"{escape(item.workload)} {numbers.percent(item.floor)}"
         + ("" if item.usable else " (**not usable as a gate**)")

@@ -18,6 +18,7 @@ from llamabuild.report.palette import VERDICT_MARK
 from llamabuild.report.portable import clean
 from llamabuild.report.proof_lines import BUILD_COST, proof_lines
 from llamabuild.report.ranking import ranked
+from llamabuild.report.reasons import READY, by_reason
 from llamabuild.report.rows import run_row
 from llamabuild.report.sweep_rows import sweep_cells, sweep_headers
 from llamabuild.report.text_cost import cost_table
@@ -98,11 +99,11 @@ def print_text(document: Document, console: Console) -> None:
     for finding in document.findings:
         if finding.topic != NOT_MEASURED:
             _print_item(finding.text.replace("`", ""), console)
+    for (status, reason), names in by_reason(document.variants).items():
+        line = Text(f"{numbers.listing(names)}: ", style="bold")
+        state = "partly without results" if status == READY else status
+        console.print(line.append(": ".join(filter(None, (state, reason))), style="not bold"))
     for variant in document.variants:
-        if variant.reason:
-            line = Text(f"{variant.name}: ", style="bold")
-            state = "partly without results" if variant.status == "ready" else variant.status
-            console.print(line.append(f"{state}: {variant.reason}", style="not bold"))
         for item in variant.inspection.expectations:
             if not item.passed:
                 line = Text(f"{variant.name}: ", style="bold")

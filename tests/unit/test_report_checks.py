@@ -9,6 +9,7 @@ from llamabuild.report.checks import GOOD, WARN, checks
 from llamabuild.report.copies import with_copies_named
 from llamabuild.report.markdown import render_markdown
 from llamabuild.report.material import prepare
+from llamabuild.report.reasons import by_reason
 from llamabuild.report.text import render_text
 from llamabuild.types.comparison import NOT_MEASURED, ComparisonSet
 from llamabuild.types.proof import Allocation
@@ -78,10 +79,25 @@ def test_an_allocator_that_was_not_proved_has_its_own_reason(run, comparisons):
 
 
 def test_ready_is_not_measured(run, comparisons):
-    assert check(document(run, comparisons), MEASURED)[1] == "34 of 41 builds measured"
+    assert check(document(run, comparisons), MEASURED)[1] == "34 of 38 builds measured"
     state, headline, detail = check(document(run, NOTHING), MEASURED)
-    assert (state, headline) == (WARN, "0 of 41 builds measured")
+    assert (state, headline) == (WARN, "0 of 38 builds measured")
     assert detail.startswith("without results: generic, sse42")
+
+
+def test_what_the_machine_cannot_run_is_told_without_a_warning(run, comparisons):
+    kept = tuple(arm for arm in run.arms if arm.status in {"ready", "unsupported"})
+    state, headline, detail = check(document(replace(run, arms=kept), comparisons), MEASURED)
+    assert (state, headline) == (GOOD, "34 of 34 builds measured")
+    assert detail.startswith("every build that was asked for; cannot run here: amx, clang-20")
+
+
+def test_builds_with_one_reason_are_told_together(run, comparisons):
+    found = document(run, comparisons)
+    arm = next(v for v in found.variants if v.status == "unsupported")
+    other = replace(arm, name="another")
+    told = by_reason((arm, *found.variants[:1], other))
+    assert told == {(arm.status, arm.reason): [arm.name, "another"]}
 
 
 def half_of(comparisons, arm):
