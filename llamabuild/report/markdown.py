@@ -27,7 +27,8 @@ _SPACE = re.compile(r"\s+")
 def render_markdown(document: Document) -> str:
     """Return the answer, the table of results, the reasons and how to repeat the run."""
     lines = [results_markdown(document).rstrip()]
-    without, partly = [], []
+    without: list[str] = []
+    partly: list[str] = []
     for (status, reason), names in by_reason(document.variants).items():
         told = (reason,) if status == READY else filter(None, (status, reason))
         line = f"- {escape(numbers.listing(names))}: {escape(', '.join(told))}"
