@@ -43,20 +43,17 @@ def searched(built, tmp_path_factory):
     folder = tmp_path_factory.mktemp("optimize")
     dry = run_llamabuild(*ASKED, "--budget", "1h", "--dry-run", "--json", cwd=folder)
     seconds = 30 + int(json.loads(dry.stdout)["least_seconds"])
-    program = subprocess.Popen(
-        [sys.executable, "-m", "llamabuild", *ASKED, "--budget", f"{seconds}s"],
-        cwd=folder,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    )
-    for line in program.stderr:
-        if "measuring tg16" in line:
-            time.sleep(3)
-            program.send_signal(signal.SIGINT)
-            break
-    rest = program.stderr.read()
-    assert program.wait() == 130, rest
+    argv = [sys.executable, "-m", "llamabuild", *ASKED, "--budget", f"{seconds}s"]
+    with subprocess.Popen(
+        argv, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as program:
+        for line in program.stderr:
+            if "measuring tg16" in line:
+                time.sleep(3)
+                program.send_signal(signal.SIGINT)
+                break
+        rest = program.stderr.read()
+    assert program.returncode == 130, rest
     assert "optimize --resume o" in rest
     result = run_llamabuild("optimize", "--resume", "latest", "--json", cwd=folder)
     if result.returncode == NOISY and not result.stdout:
