@@ -24,6 +24,8 @@ COMMANDS = {
         "optimize:command",
         "Search the fastest configuration, prove it, and hand it over.",
     ),
+    "lab": ("lab:command", "All of the above in one budget, as one report with recommendations."),
+    "recommend": ("lab:recommend", "What a lab recommends for production, and why."),
     "report": ("report:command", "Render a stored run as text, HTML, Markdown, CSV or JSON."),
     "doctor": ("doctor:command", "Is this machine fit to build and to measure?"),
     "list": ("catalogue:list_variants", "List all variants and whether they can run here."),

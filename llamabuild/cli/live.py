@@ -57,6 +57,12 @@ class Narrator(Observer):
         self._measured_seconds = 0.0
         self._trials_of_block = 0
 
+    def begin_anew(self) -> None:
+        """Forget the blocks of the run before: another one begins."""
+        self._table, self._looks = Text(""), ()
+        self._counted = self._measured_blocks = self._trials_of_block = 0
+        self._measured_seconds = 0.0
+
     def note(self, message: str) -> None:
         """Print a line that stays."""
         line = Text(f"[{clock(time.monotonic() - self._began)}] {message}")

@@ -33,15 +33,18 @@ FORMATS = ("text", "json", "csv", "md", "html")
 def command(*, run: str, form: str, output: Path | None, listing: bool, as_json: bool) -> None:
     """Show a stored RUN: an id, the unique start of one, or 'latest'.
 
-    The id of a run of kernels or of an optimization works, too; 'latest' is the latest run of
+    The id of a run of kernels, an optimization or a lab works, too; 'latest' is the latest run of
     variants. --json is the same as --format json; with --list it lists the runs as one object.
     """
     if listing:
         _list(as_json=as_json)
         return
     form = "json" if as_json else form
-    from llamabuild.report.kind import is_kernel_run, is_optimization  # noqa: PLC0415
+    from llamabuild.report.kind import is_kernel_run, is_lab, is_optimization  # noqa: PLC0415
 
+    if is_lab(run):
+        _lab(run, form, output)
+        return
     if is_optimization(run):
         _optimization(run, form, output)
         return
@@ -94,6 +97,22 @@ def _optimization(run: str, form: str, output: Path | None) -> None:
         click.echo(optimize_write.render_optimization(run, form), nl=False)
 
 
+def _lab(lab: str, form: str, output: Path | None) -> None:
+    from llamabuild.report.lab.assemble import lab_document  # noqa: PLC0415
+    from llamabuild.report.lab.material import load_lab  # noqa: PLC0415
+    from llamabuild.report.lab.write import render_lab, write_lab  # noqa: PLC0415
+    from llamabuild.report.write import write_file  # noqa: PLC0415
+
+    if output is not None and _is_folder(output):
+        material = load_lab(lab)
+        click.echo(write_lab(material, lab_document(material), output))
+    elif output is not None:
+        write_file(output, render_lab(lab, form).encode())
+        click.echo(output)
+    else:
+        click.echo(render_lab(lab, form), nl=False)
+
+
 def _is_folder(output: Path) -> bool:
     return output.is_dir() or str(output).endswith(os.sep)
 
@@ -106,9 +125,9 @@ def _list(*, as_json: bool) -> None:
 
     with Results.open() as results:
         runs, kernel_runs = results.runs(), results.kernel_runs()
-        optimizations = results.optimizations()
+        optimizations, labs = results.optimizations(), results.labs()
     if as_json:
-        click.echo(render_json(runs_document(runs, kernel_runs, optimizations)), nl=False)
+        click.echo(render_json(runs_document(runs, kernel_runs, optimizations, labs)), nl=False)
         return
     click.echo(render_runs(runs), nl=False)
     if kernel_runs:
@@ -118,6 +137,11 @@ def _list(*, as_json: bool) -> None:
         click.echo("\noptimizations:")
     for each in optimizations:
         click.echo(f"{each.id}  {each.status}  {each.base} for {each.goal}, {each.model.name}")
+    if labs:
+        click.echo("\nlabs:")
+    for lab in labs:
+        names = ", ".join(model.name for model in lab.models)
+        click.echo(f"{lab.id}  {lab.status}  {lab.base}, {names}")
 
 
 def _print(run: str) -> None:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from llamabuild.build import BuildEstimate
     from llamabuild.types.comparison import ComparisonSet
+    from llamabuild.types.lab import LabPart
     from llamabuild.types.optimization import Optimization
     from llamabuild.types.run import Arm, Run, Trial
 
@@ -48,6 +49,12 @@ class Observer:
 
     def stage(self, record: Optimization) -> None:
         """A stage of an optimization is complete, or, when it has none, the first begins."""
+
+    def part_started(self, title: str, number: int, total: int, seconds: float) -> None:
+        """A part of a lab begins, ``number`` of ``total``, and may take so many seconds."""
+
+    def part_finished(self, title: str, part: LabPart, left_seconds: float) -> None:
+        """It is over; so much of the budget is left."""
 
     def stopping(self) -> None:
         """The first Ctrl-C was heard."""

@@ -64,6 +64,8 @@ class Wishes:
     seed: int | None = None
     variants_dirs: tuple[Path, ...] | None = None
     command: tuple[str, ...] = ()
+    part_of: str = ""
+    """Lab and part that it is made for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +187,7 @@ def _new_record(wishes: Wishes, machine: Machine, maker: Maker, model: Model) ->
         kv_quality=wishes.kv_quality,
         trial_seconds=_seen_here(machine, model, threads) or costs.trial,
         check_seconds=costs.check,
+        part_of=wishes.part_of,
     )
 
 

@@ -25,6 +25,7 @@ from llamabuild.variants import unsupported_reason
 from llamabuild.variants.bench_options import by_option
 from llamabuild.variants.kinds import GROUNDS
 
+from .deadline import Deadline
 from .story import run_variants
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class RunLab:
         request = replace(
             self._place.request,
             sampled=False,
-            enough=_Deadline(order, self.clock).enough,
+            enough=Deadline(order.seconds, order.least, order.hard_seconds, self.clock).enough,
         )
         if run is None:
             loads = [load.name for load in self._record.workloads if load.kind in order.kinds]
@@ -191,26 +192,6 @@ class RunLab:
     def _is_ground(self, part: str) -> bool:
         catalogue = self._place.catalogue
         return part in catalogue.files and catalogue.kind(part) in GROUNDS
-
-
-class _Deadline:
-    """Whether another block would still end in time."""
-
-    def __init__(self, order: Order, clock: Callable[[], float]) -> None:
-        self._order = order
-        self._clock = clock
-        self._began = self._last = clock()
-        self._block = 0.0
-
-    def enough(self, counted: int) -> bool:
-        """Take note of a block's end."""
-        now = self._clock()
-        # The first call comes after building, checking and the warm-up.
-        self._block = now - self._last if self._last > self._began else 0.0
-        self._last = now
-        following = now - self._began + self._block
-        limit = self._order.seconds if counted >= self._order.least else self._order.hard_seconds
-        return following > limit
 
 
 def measurement_of(

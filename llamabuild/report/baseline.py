@@ -154,7 +154,7 @@ def render_baseline(document: BaselineDocument) -> str:
         console.print(Text(f"{document.variant}: {document.model}, {threads}"))
         console.print(_trials_table(document))
         for workload in document.workloads:
-            console.print(Text(_summary(workload)))
+            console.print(Text(trials_summary(workload)))
         if document.discarded:
             blocks = numbers.count(document.discarded, "block")
             console.print(Text(f"{blocks} left out: other programs used the machine meanwhile"))
@@ -168,17 +168,31 @@ def render_baseline(document: BaselineDocument) -> str:
 
 def _trials_table(document: BaselineDocument) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("trial", justify="right")
+    for header in trial_headers(document):
+        table.add_column(header, justify="right")
+    for cells in trial_cells(document):
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def trial_headers(document: BaselineDocument) -> tuple[str, ...]:
+    """Return the heads of the table of trials."""
+    heads = ["trial"]
     for workload in document.workloads:
-        for head in (f"{workload.name} (ms)", "tokens/s", "peak memory"):
-            table.add_column(head, justify="right")
+        heads += [f"{workload.name} (ms)", "tokens/s", "peak memory"]
+    return tuple(heads)
+
+
+def trial_cells(document: BaselineDocument) -> list[tuple[str, ...]]:
+    """Return one row a trial, all workloads beside each other."""
+    rows = []
     for number in range(1, max((len(w.trials) for w in document.workloads), default=0) + 1):
         cells = [str(number)]
         for workload in document.workloads:
             row = next((row for row in workload.trials if row.trial == number), None)
             cells += _cells(row)
-        table.add_row(*map(Text, cells))
-    return table
+        rows.append(tuple(cells))
+    return rows
 
 
 def _cells(row: TrialRow | None) -> list[str]:
@@ -188,7 +202,8 @@ def _cells(row: TrialRow | None) -> list[str]:
     return [f"{row.milliseconds:,.1f}", speed, numbers.size(row.peak_rss_bytes)]
 
 
-def _summary(workload: BaselineWorkload) -> str:
+def trials_summary(workload: BaselineWorkload) -> str:
+    """Say what the trials of a workload have in common."""
     if workload.mean_tokens_per_second is None:
         return f"{workload.name}: no trial could be measured"
     mean = numbers.throughput(workload.mean_tokens_per_second)

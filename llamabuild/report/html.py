@@ -41,33 +41,43 @@ def render_html(material: Material) -> str:
     """
     document = material.document
     title = f"llama.cpp builds on {document.machine.cpu.brand}"
-    return _page(material, SECTIONS, "sections", {"document": document, "title": title})
+    return render_page(material, SECTIONS, "sections", {"document": document, "title": title})
 
 
 def render_kernels_html(material: KernelMaterial) -> str:
     """Return the page of a run of ``kernels``; as :func:`render_html`."""
     document = material.document
     title = f"Kernels and limits of {document.machine.cpu.brand}"
-    return _page(material, KERNEL_SECTIONS, "kernels", {"document": document, "title": title})
+    return render_page(material, KERNEL_SECTIONS, "kernels", {"document": document, "title": title})
 
 
 def render_optimize_html(material: OptimizeMaterial) -> str:
     """Return the page of an optimization; as :func:`render_html`."""
     document = material.document
     title = f"The fastest llama.cpp on {document.machine.cpu.brand}"
-    return _page(material, OPTIMIZE_SECTIONS, "optimize", {"document": document, "title": title})
+    return render_page(
+        material, OPTIMIZE_SECTIONS, "optimize", {"document": document, "title": title}
+    )
 
 
 def render_profile_html(document: ProfileDocument) -> str:
     """Return the page of a run of ``profile``; as :func:`render_html`."""
     title = f"Profile of {document.variant} on {document.machine.cpu.brand}"
     sections = profile_sections(document)
-    return _page(document, sections, "profile", {"document": document, "title": title})
+    return render_page(document, sections, "profile", {"document": document, "title": title})
 
 
-def _page(
+def render_page(
     material: M, sections: Iterable[Section[M]], folder: str, shared: dict[str, object]
 ) -> str:
+    """Return a page of sections.
+
+    Args:
+        material: What each section's context is made from.
+        sections: In reading order.
+        folder: Of their templates.
+        shared: What every template has, ``document`` and ``title`` among it.
+    """
     environment = _environment()
     script = _template_text("sort.js")
     bodies = []

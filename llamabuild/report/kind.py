@@ -6,7 +6,8 @@ from llamabuild.errors import BadInput
 from llamabuild.store.results import Results
 
 LATEST = "latest"
-OPTIMIZATION = "o"
+OPTIMIZATION, LAB = "o", "l"
+"""First letters of their ids."""
 
 
 def is_kernel_run(run_id: str) -> bool:
@@ -19,7 +20,7 @@ def is_kernel_run(run_id: str) -> bool:
     """
     if run_id == LATEST:
         return False
-    if is_optimization(run_id):
+    if is_optimization(run_id) or is_lab(run_id):
         return False
     with Results.open() as results:
         try:
@@ -43,4 +44,17 @@ def is_optimization(run_id: str) -> bool:
         return False
     with Results.open() as results:
         results.optimization(run_id)
+    return True
+
+
+def is_lab(run_id: str) -> bool:
+    """Whether an id, or the start of one, names a lab; theirs begin with a letter.
+
+    Raises:
+        BadInput: It begins like one, and there is none, or there are several.
+    """
+    if not run_id.startswith(LAB) or run_id == LATEST:
+        return False
+    with Results.open() as results:
+        results.lab(run_id)
     return True

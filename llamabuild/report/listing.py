@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llamabuild.types.kernels import KernelRun
+    from llamabuild.types.lab import Lab
     from llamabuild.types.optimization import Optimization
     from llamabuild.types.run import Run
 
@@ -26,10 +27,14 @@ class RunsDocument(Data, frozen=True, kw_only=True):
     """As a notebook gets them from ``llamabuild.runs()``."""
     kernel_runs: tuple[dict[str, Any], ...]
     optimizations: tuple[dict[str, Any], ...]
+    labs: tuple[dict[str, Any], ...]
 
 
 def runs_document(
-    runs: Sequence[Run], kernel_runs: Sequence[KernelRun], optimizations: Sequence[Optimization]
+    runs: Sequence[Run],
+    kernel_runs: Sequence[KernelRun],
+    optimizations: Sequence[Optimization],
+    labs: Sequence[Lab],
 ) -> RunsDocument:
     """Return what ``report --list`` shows, and the rest of each row."""
     return RunsDocument(
@@ -37,6 +42,7 @@ def runs_document(
         runs=tuple(run_row(run) for run in runs),
         kernel_runs=tuple(_kernel_row(run) for run in kernel_runs),
         optimizations=tuple(_optimization_row(record) for record in optimizations),
+        labs=tuple(_lab_row(lab) for lab in labs),
     )
 
 
@@ -67,4 +73,19 @@ def _optimization_row(record: Optimization) -> dict[str, Any]:
         "goal": record.goal,
         "seed": record.seed,
         "stages": len(record.stages),
+    }
+
+
+def _lab_row(lab: Lab) -> dict[str, Any]:
+    return {
+        "lab": lab.id,
+        "started_utc": lab.started,
+        "finished_utc": lab.finished,
+        "status": lab.status,
+        "cpu": clean(lab.machine.cpu.brand),
+        "machine": lab.machine.fingerprint,
+        "models": [clean(model.name) for model in lab.models],
+        "baseline": lab.base,
+        "seed": lab.seed,
+        "parts_done": sum(part.status == "done" for part in lab.parts),
     }

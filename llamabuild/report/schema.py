@@ -16,15 +16,17 @@ from llamabuild.report import (
     profile_document,
     roofline_document,
 )
+from llamabuild.report.lab import document as lab_document
 
 VARIANTS, KERNELS, ROOFLINE = "variants", "kernels", "roofline"
-OPTIMIZE, PROFILE = "optimize", "profile"
+OPTIMIZE, PROFILE, LAB = "optimize", "profile", "lab"
 DOCUMENTS = {
     VARIANTS: (document.Document, document.SCHEMA),
     KERNELS: (kernels_document.KernelsDocument, kernels_document.SCHEMA),
     PROFILE: (profile_document.ProfileDocument, profile_document.SCHEMA),
     ROOFLINE: (roofline_document.RooflineDocument, roofline_document.SCHEMA),
     OPTIMIZE: (optimize_document.OptimizeDocument, optimize_document.SCHEMA),
+    LAB: (lab_document.LabDocument, lab_document.SCHEMA),
 }
 """By the command whose ``--json`` they describe: type, and the value of ``schema``."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -16,52 +15,25 @@ import msgspec
 
 from llamabuild.errors import BadInput, EnvironmentLacks
 from llamabuild.types.kernels import KernelRun
+from llamabuild.types.lab import Lab
 from llamabuild.types.machine import MachineState
 from llamabuild.types.optimization import Optimization
 from llamabuild.types.profile import ProfileRun
 from llamabuild.types.run import Arm, DiscardedBlock, Run, Trial
 
+from .kinds import KERNEL_RUNS, LABS, OPTIMIZATIONS, PROFILE_RUNS, VARIANT_RUNS
 from .paths import STATE, state_dir
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCHEMA_VERSION = 3
-"""1 had no kernel runs, 2 neither optimizations nor profiles."""
+    from .kinds import Kind
+
+SCHEMA_VERSION = 4
+"""1 had no kernel runs, 2 neither optimizations nor profiles, 3 no labs."""
 BUSY_SECONDS = 30.0
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One of the kinds of records, and what is said when one isn't found."""
-
-    table: str
-    what: str
-    made_by: str
-    remedy: str
-
-
-VARIANT_RUNS = Kind(
-    "runs",
-    "run",
-    "python -m llamabuild variants",
-    "'python -m llamabuild report --list' names all runs",
-)
-KERNEL_RUNS = Kind(
-    "kernel_runs", "kernel run", "python -m llamabuild kernels", "take its whole id, or 'latest'"
-)
-OPTIMIZATIONS = Kind(
-    "optimizations",
-    "optimization",
-    "python -m llamabuild optimize",
-    "take its whole id, or 'latest'",
-)
-
-PROFILE_RUNS = Kind(
-    "profile_runs", "profile", "python -m llamabuild profile", "take its whole id, or 'latest'"
-)
 
 
 class Results:
@@ -162,8 +134,7 @@ class Results:
 
     def kernel_runs(self) -> tuple[KernelRun, ...]:
         """Return all runs of ``kernels``, oldest first."""
-        rows = self._rows("SELECT document FROM kernel_runs ORDER BY started, id")
-        return tuple(_decode(row[0], KernelRun) for row in rows)
+        return self._all(KERNEL_RUNS, KernelRun)
 
     def kernel_run(self, run_id: str) -> KernelRun:
         """Return a run of ``kernels`` by its id, a unique beginning of it, or ``latest``.
@@ -171,9 +142,7 @@ class Results:
         Raises:
             BadInput: There is no such run, or there are several.
         """
-        found = self._find(run_id, KERNEL_RUNS)
-        [(document,)] = self._rows("SELECT document FROM kernel_runs WHERE id = ?", found)
-        return _decode(document, KernelRun)
+        return self._whole(run_id, KERNEL_RUNS, KernelRun)
 
     def latest_kernel_run(self, fingerprint: str, *, probes: bool = False) -> KernelRun | None:
         """Return the newest complete run of ``kernels`` on a machine, or None.
@@ -193,12 +162,7 @@ class Results:
 
     def save_optimization(self, record: Optimization) -> None:
         """Store an optimization whole, or replace what is stored of it."""
-        with self._transaction():
-            self._db.execute(
-                "INSERT INTO optimizations VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
-                " status = excluded.status, document = excluded.document",
-                (record.id, record.started, record.status, _json(record)),
-            )
+        self._save_whole(record, OPTIMIZATIONS)
 
     def optimization(self, record_id: str) -> Optimization:
         """Return an optimization by its id, a unique beginning of it, or ``latest``.
@@ -206,14 +170,27 @@ class Results:
         Raises:
             BadInput: There is no such optimization, or there are several.
         """
-        found = self._find(record_id, OPTIMIZATIONS)
-        [(document,)] = self._rows("SELECT document FROM optimizations WHERE id = ?", found)
-        return _decode(document, Optimization)
+        return self._whole(record_id, OPTIMIZATIONS, Optimization)
 
     def optimizations(self) -> tuple[Optimization, ...]:
         """Return all optimizations, oldest first."""
-        rows = self._rows("SELECT document FROM optimizations ORDER BY started, id")
-        return tuple(_decode(row[0], Optimization) for row in rows)
+        return self._all(OPTIMIZATIONS, Optimization)
+
+    def save_lab(self, lab: Lab) -> None:
+        """Store a lab whole, or replace what is stored of it."""
+        self._save_whole(lab, LABS)
+
+    def lab(self, lab_id: str) -> Lab:
+        """Return a lab by its id, a unique beginning of it, or ``latest``.
+
+        Raises:
+            BadInput: There is no such lab, or there are several.
+        """
+        return self._whole(lab_id, LABS, Lab)
+
+    def labs(self) -> tuple[Lab, ...]:
+        """Return all labs, oldest first."""
+        return self._all(LABS, Lab)
 
     def run_of_stage(self, part_of: str) -> Run | None:
         """Return the newest run that was made for a stage of an optimization, or None."""
@@ -248,8 +225,7 @@ class Results:
 
     def profile_runs(self) -> tuple[ProfileRun, ...]:
         """Return all runs of ``profile``, oldest first."""
-        rows = self._rows("SELECT document FROM profile_runs ORDER BY started, id")
-        return tuple(_decode(row[0], ProfileRun) for row in rows)
+        return self._all(PROFILE_RUNS, ProfileRun)
 
     def profile_run(self, run_id: str) -> ProfileRun:
         """Return a run of ``profile`` by its id, a unique beginning of it, or ``latest``.
@@ -257,9 +233,7 @@ class Results:
         Raises:
             BadInput: There is no such run, or there are several.
         """
-        found = self._find(run_id, PROFILE_RUNS)
-        [(document,)] = self._rows("SELECT document FROM profile_runs WHERE id = ?", found)
-        return _decode(document, ProfileRun)
+        return self._whole(run_id, PROFILE_RUNS, ProfileRun)
 
     def runs(self) -> tuple[Run, ...]:
         """Return all runs, oldest first."""
@@ -307,6 +281,23 @@ class Results:
             )
             for row in rows
         )
+
+    def _save_whole(self, record: Optimization | Lab, kind: Kind) -> None:
+        with self._transaction():
+            self._db.execute(
+                f"INSERT INTO {kind.table} VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"  # noqa: S608
+                " status = excluded.status, document = excluded.document",
+                (record.id, record.started, record.status, _json(record)),
+            )
+
+    def _whole(self, record_id: str, kind: Kind, form: type[T]) -> T:
+        found = self._find(record_id, kind)
+        [(document,)] = self._rows(f"SELECT document FROM {kind.table} WHERE id = ?", found)  # noqa: S608
+        return _decode(document, form)
+
+    def _all(self, kind: Kind, form: type[T]) -> tuple[T, ...]:
+        rows = self._rows(f"SELECT document FROM {kind.table} ORDER BY started, id")  # noqa: S608
+        return tuple(_decode(row[0], form) for row in rows)
 
     def _find(self, run_id: str, kind: Kind = VARIANT_RUNS) -> str:
         if run_id == "latest":

@@ -61,3 +61,10 @@ CREATE TABLE IF NOT EXISTS profile_runs (
     status      TEXT NOT NULL,
     document    TEXT NOT NULL            -- JSON: types.profile.ProfileRun
 ) STRICT;
+
+CREATE TABLE IF NOT EXISTS labs (
+    id       TEXT PRIMARY KEY,
+    started  TEXT NOT NULL,              -- ISO 8601, UTC
+    status   TEXT NOT NULL,
+    document TEXT NOT NULL               -- JSON: types.lab.Lab
+) STRICT;

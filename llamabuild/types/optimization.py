@@ -141,3 +141,5 @@ class Optimization(Data, frozen=True, kw_only=True):
     peak_bytes: dict[str, int | None] = {}
     """Largest resident memory by variant, of the baseline and what it came to."""
     deployment: Deployment | None = None
+    part_of: str = ""
+    """Lab and part that it was made for, such as ``ID/challenge``; empty: none."""

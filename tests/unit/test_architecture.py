@@ -23,14 +23,16 @@ VIEW = "report compare stats"
 
 # A room is a module or folder of llamabuild/; beside it stand the rooms that it may import.
 ALLOWED = {
-    "cli": f"pipeline interrupts optimize {VIEW} {WORK} {LAB} {INPUTS} {BASE}",
-    "pipeline": f"interrupts optimize {VIEW} {WORK} {LAB} {INPUTS} {BASE}",
+    "cli": f"pipeline interrupts optimize lab {VIEW} {WORK} {LAB} {INPUTS} {BASE}",
+    "pipeline": f"interrupts optimize lab {VIEW} {WORK} {LAB} {INPUTS} {BASE}",
     # What a person sees comes from the store alone.
-    "report": "compare optimize roofline stats store types errors",
+    "report": "compare optimize lab roofline stats store types errors",
     "compare": "stats store types errors",
     "stats": "types errors",
     # Which configuration is the fastest; who builds and measures is handed in.
     "optimize": "stats types errors",
+    # What a lab consists of, and what of it a budget reaches for.
+    "lab": "types errors",
     # What is done to variants: three rooms that don't know each other.
     "build": f"{INPUTS} {BASE}",
     "inspect": f"variants source model {BASE} _native",

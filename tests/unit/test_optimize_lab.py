@@ -10,6 +10,7 @@ from llamabuild.interrupts import Interrupts
 from llamabuild.optimize.lab import Order
 from llamabuild.pipeline import optimize as pipeline
 from llamabuild.pipeline import optimize_lab, story
+from llamabuild.pipeline.deadline import Deadline
 from llamabuild.pipeline.observer import Observer
 from llamabuild.pipeline.optimize import Wishes
 from llamabuild.pipeline.optimize_lab import Place, RunLab, measurement_of, trial_seconds
@@ -238,7 +239,7 @@ def test_a_trial_takes_what_lies_between_two_of_them_too():
 )
 def test_a_stage_ends_when_no_further_block_fits(times, counted, ends):
     clock = iter([0, *times])
-    deadline = optimize_lab._Deadline(ORDER, clock=lambda: next(clock))
+    deadline = Deadline(ORDER.seconds, ORDER.least, ORDER.hard_seconds, lambda: next(clock))
     answers = [deadline.enough(counted) for _ in times]
     assert answers[-1] is ends
 

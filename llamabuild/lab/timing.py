@@ -1,0 +1,74 @@
+"""How long parts take, and how a budget is divided among them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llamabuild.errors import BadInput
+
+from .parts import ALWAYS, MAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .parts import Part
+
+WORKLOADS, COPIES, WARMUP = 2, 1, 1
+"""Of a part: prompt processing and generation, the baseline's copy, and the blocks before the
+first that counts."""
+
+
+def least_seconds(part: Part, trial_seconds: float) -> float:
+    """Return the shortest time in which a part says anything.
+
+    Args:
+        part: The part.
+        trial_seconds: Of a plain trial on its model.
+    """
+    if not part.least:
+        return part.seconds
+    blocks = part.least + WARMUP
+    return part.seconds + blocks * (part.arms + COPIES) * WORKLOADS * trial_seconds * part.factor
+
+
+def allowance(name: str, left_seconds: float, ahead: Mapping[str, Part]) -> float:
+    """Return what a part may take: its share of what is left, against those behind it.
+
+    Args:
+        name: The part whose turn it is.
+        left_seconds: Of the budget.
+        ahead: It and all parts behind it, those excepted that won't be done.
+    """
+    return left_seconds * ahead[name].share / sum(part.share for part in ahead.values())
+
+
+def reach(
+    wanted: Mapping[str, Part], budget_seconds: float, trial_seconds: Mapping[str, float]
+) -> tuple[str, ...]:
+    """Return the parts that a budget reaches for, in their order.
+
+    Those with the highest rank are left out first, and of one rank the last ones.
+
+    Args:
+        wanted: All that can be done here.
+        budget_seconds: For all together.
+        trial_seconds: By kind of model (``main``, ``small``, ``real``).
+
+    Raises:
+        BadInput: Not even what a lab can't do without fits; it says what that would take.
+    """
+    least = {
+        name: least_seconds(part, trial_seconds.get(part.model, trial_seconds[MAIN]))
+        for name, part in wanted.items()
+    }
+    kept = dict(wanted)
+    by_rank = sorted(wanted, key=lambda name: wanted[name].rank)  # stable: else the file's order
+    while sum(least[name] for name in kept) > budget_seconds:
+        last = by_rank.pop()
+        if wanted[last].rank <= ALWAYS:
+            needed = sum(least[name] for name in wanted if wanted[name].rank <= ALWAYS)
+            message = f"{budget_seconds / 60:.0f} minutes are too few to say anything"
+            remedy = f"limits, baseline, threads and the challenge alone take {needed / 60:.0f}"
+            raise BadInput(message, f"{remedy} here: use --budget {needed / 60 + 1:.0f}m")
+        del kept[last]
+    return tuple(kept)

@@ -1,0 +1,295 @@
+"""Each kind of part of a lab: which of the other commands does it, with which wishes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from llamabuild.bench import choose_workloads
+from llamabuild.lab import least_seconds
+from llamabuild.lab.parts import (
+    BASELINE,
+    KERNELS,
+    MAIN,
+    OPTIMIZE,
+    PROBES,
+    PROFILE,
+    REAL,
+    SMALL,
+    SWEEP,
+    VARIANTS,
+    parts,
+)
+from llamabuild.lab.timing import COPIES, WARMUP
+from llamabuild.optimize.estimate import Costs
+from llamabuild.report import numbers
+from llamabuild.store.results import Results
+from llamabuild.variants.axes import make_axis, make_sweep
+
+from . import optimize
+from .builds import plan_variants
+from .deadline import Deadline
+from .kernels import run_kernels
+from .kernels_observer import KernelObserver
+from .kernels_request import KernelRequest
+from .observer import Observer
+from .optimize_lab import trial_seconds
+from .profile import run_profile
+from .request import Request
+from .story import run_variants
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from llamabuild.lab import Part
+    from llamabuild.types.inputs import Model
+    from llamabuild.types.kernels import KernelRun
+    from llamabuild.types.lab import Lab
+    from llamabuild.types.run import Sweep
+
+SIMULATE = "simulate"
+PATIENCE = 1.5
+"""Times a part's allowance, beyond which it doesn't wait for its least blocks."""
+SEEDS = 2**31
+
+
+class Bench:
+    """What the parts of one lab work with.
+
+    Args:
+        lab: Its record as it was when it began.
+        observer: Told what goes on.
+        kernels: Likewise, of kernels and probes.
+        variants_dirs: Folders of the user's own variants.
+    """
+
+    def __init__(
+        self,
+        lab: Lab,
+        observer: Observer | None = None,
+        kernels: KernelObserver | None = None,
+        variants_dirs: tuple[Path, ...] | None = None,
+    ) -> None:
+        self.lab = lab
+        self.observer = observer or Observer()
+        self.kernels = kernels or KernelObserver()
+        self._variants_dirs = variants_dirs
+
+    def model(self, part: Part) -> Model | None:
+        """Return the model that a part runs on; None where it needs none or there is none."""
+        models = self.lab.models
+        if part.model == MAIN:
+            return models[0]
+        if part.model == SMALL:
+            return min(models, key=lambda model: model.parameters)
+        if part.model == REAL:
+            return next((model for model in models if not model.synthetic), None)
+        return None
+
+    def trial_seconds(self, model: Model) -> float:
+        """Return what a trial of a model takes here, by what was measured, else by its size."""
+        machine = self.lab.machine
+        with Results.open() as results:
+            run = results.run_like(machine.fingerprint, model.sha256, machine.usable_threads)
+            known = trial_seconds(results.trials(run.id)) if run and not run.sweep else 0.0
+        return known or Costs.guessed(model.size_bytes).trial
+
+    def expected_trials(self) -> dict[str, float]:
+        """Return the seconds of a trial by kind of model."""
+        models = {part.model: self.model(part) for part in parts().values()}
+        return {kind: self.trial_seconds(model) for kind, model in models.items() if model}
+
+    def request(self, name: str, seconds: float) -> Request:
+        """Return the wishes that all measurements of variants have in common."""
+        part, model = parts()[name], self.model(parts()[name])
+        return Request(
+            sources=(self.lab.source,) if self.lab.source else (),
+            baseline=self.lab.base,
+            model=model.spec if model else None,
+            blocks=part.most or None,
+            seed=self.seed(name),
+            variants_dirs=self._variants_dirs,
+            command=self.lab.command,
+            part_of=f"{self.lab.id}/{name}",
+            enough=Deadline(seconds, part.least, PATIENCE * seconds).enough,
+        )
+
+    def seed(self, name: str) -> int:
+        """Return a part's own seed, which follows from the lab's."""
+        return (self.lab.seed + list(parts()).index(name)) % SEEDS
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """Return a part's words with the baseline's name in its place."""
+        return tuple(word.format(base=self.lab.base) for word in parts()[name].words)
+
+
+def too_little(bench: Bench, part: Part, seconds: float) -> str:
+    """Return why a part isn't begun: its time is too short to say anything; empty if it is not."""
+    model = bench.model(part)
+    least = least_seconds(part, bench.trial_seconds(model) if model else 0.0)
+    # Shares are what a part may take, not what it needs: the last minutes are not spared.
+    if least <= PATIENCE * seconds:
+        return ""
+    return (
+        f"{numbers.seconds(max(seconds, 0.0))} are left for it, it takes {numbers.seconds(least)}"
+    )
+
+
+def did(bench: Bench, name: str, seconds: float) -> tuple[str, str]:
+    """Do a part and return the id of what it stored, with a reason where that isn't all.
+
+    Raises:
+        LlamabuildError: As the command that does it.
+    """
+    return DOERS[parts()[name].kind](bench, name, seconds)
+
+
+def _probes(bench: Bench, name: str, _seconds: float) -> tuple[str, str]:
+    request = KernelRequest(kernels=False, seed=bench.seed(name), command=bench.lab.command)
+    return _closed(run_kernels(request, bench.kernels))
+
+
+def _kernels(bench: Bench, name: str, seconds: float) -> tuple[str, str]:
+    request = KernelRequest(
+        quick=True,
+        probes=False,
+        seed=bench.seed(name),
+        minutes=seconds / 60,
+        command=bench.lab.command,
+    )
+    return _closed(run_kernels(request, bench.kernels))
+
+
+def _closed(run: KernelRun) -> tuple[str, str]:
+    return run.id, ""
+
+
+def _profile(bench: Bench, name: str, seconds: float) -> tuple[str, str]:
+    base, *how = bench.words(name)
+    request = bench.request(name, seconds)
+    wishes = Request(
+        names=(base,),
+        baseline=base,
+        sources=request.sources,
+        model=request.model,
+        variants_dirs=request.variants_dirs,
+        command=request.command,
+    )
+    run = run_profile(wishes, bench.observer, simulate=SIMULATE in how)
+    reasons = [found.reason for found in run.workloads if found.reason]
+    return run.id, "; ".join(reasons)
+
+
+def _baseline(bench: Bench, name: str, seconds: float) -> tuple[str, str]:
+    return _measured(bench, name, seconds, names=bench.words(name))
+
+
+def _sweep(bench: Bench, name: str, seconds: float) -> tuple[str, str]:
+    axis, *values = bench.words(name)
+    sweep = make_sweep(bench.lab.base, [make_axis(axis, values, here(bench))])
+    return _measured(bench, name, seconds, sweep=sweep, baseline=sweep.points[0].variant)
+
+
+def here(bench: Bench) -> dict[str, str]:
+    """Return what the axes' values say of this machine."""
+    threads = bench.lab.machine.usable_threads
+    return {"threads": str(threads), "twice": str(2 * threads)}
+
+
+def _variants(bench: Bench, name: str, seconds: float) -> tuple[str, str]:
+    names, waiting = _affordable(bench, name, seconds)
+    reason = f"not enough time for {', '.join(waiting)}" if waiting else ""
+    run, more = _measured(bench, name, seconds, names=(bench.lab.base, *names))
+    return run, "; ".join(filter(None, (more, reason)))
+
+
+def _affordable(bench: Bench, name: str, seconds: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return which variants fit into a part's time, builds included, and which don't.
+
+    They are taken in the order of the file, which begins with what most people ask about.
+    """
+    part, request = parts()[name], bench.request(name, seconds)
+    model = bench.model(part)
+    if model is None:
+        return bench.words(name), ()
+    wanted = tuple(each for each in bench.words(name) if each != bench.lab.base)
+    asked = Request(
+        names=wanted,
+        baseline=bench.lab.base,
+        sources=request.sources,
+        model=request.model,
+        variants_dirs=request.variants_dirs,
+    )
+    estimates, absent = plan_variants(asked, Observer())
+    building = {each.plan.variant: each.seconds for each in estimates}
+    missing = {arm.name for arm in absent}
+    costs = Costs.guessed(model.size_bytes)
+    workloads = len(choose_workloads(model, ()))
+    blocks = part.least + WARMUP
+    each = blocks * workloads * bench.trial_seconds(model) * part.factor
+    left = seconds - (1 + COPIES) * each
+    fits: list[str] = []
+    waiting: list[str] = []
+    for variant in wanted:
+        if variant in missing:
+            continue
+        cost = each + costs.check + building.get(variant, 0.0)
+        (fits if cost <= left else waiting).append(variant)
+        left -= cost if cost <= left else 0.0
+    return tuple(fits), tuple(waiting)
+
+
+def _measured(
+    bench: Bench,
+    name: str,
+    seconds: float,
+    *,
+    names: tuple[str, ...] = (),
+    sweep: Sweep | None = None,
+    baseline: str = "",
+) -> tuple[str, str]:
+    """Measure, or go on where a stop left it."""
+    request = bench.request(name, seconds)
+    with Results.open() as results:
+        run = results.run_of_stage(request.part_of)
+    if run is None:
+        request = replace(request, names=names, sweep=sweep, baseline=baseline or request.baseline)
+    elif run.status != "done":
+        request = replace(request, resume=run.id)
+    if run is None or run.status != "done":
+        run = run_variants(request, bench.observer)
+    return run.id, ""
+
+
+def _optimize(bench: Bench, name: str, seconds: float) -> tuple[str, str]:
+    request = bench.request(name, seconds)
+    with Results.open() as results:
+        known = [each for each in results.optimizations() if each.part_of == request.part_of]
+    if known and known[-1].status == "done":
+        return known[-1].id, ""
+    if known and known[-1].stages:
+        return optimize.resume(known[-1].id, bench.observer, request.variants_dirs).id, ""
+    wishes = optimize.Wishes(
+        base=bench.lab.base,
+        target=bench.lab.target,
+        budget_seconds=seconds,
+        model=request.model,
+        source=bench.lab.source or None,
+        seed=bench.seed(name),
+        variants_dirs=request.variants_dirs,
+        command=request.command,
+        part_of=request.part_of,
+    )
+    return optimize.optimize(wishes, bench.observer).id, ""
+
+
+DOERS: dict[str, Callable[[Bench, str, float], tuple[str, str]]] = {
+    PROBES: _probes,
+    BASELINE: _baseline,
+    PROFILE: _profile,
+    SWEEP: _sweep,
+    VARIANTS: _variants,
+    OPTIMIZE: _optimize,
+    KERNELS: _kernels,
+}

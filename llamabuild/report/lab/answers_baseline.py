@@ -1,0 +1,174 @@
+"""Where one stands: trials, machine, limits, counters, and what holds the baseline back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llamabuild.report import numbers
+from llamabuild.report.baseline import (
+    baseline_document,
+    trial_cells,
+    trial_headers,
+    trials_summary,
+)
+from llamabuild.report.lab.document import Figure, Found
+from llamabuild.report.profile_words import (
+    all_rates,
+    hot_sentence,
+    miss_rows,
+    rate_title,
+    rate_value,
+    simulation_sentence,
+    top_functions,
+)
+from llamabuild.report.sections.machine import facts
+
+if TYPE_CHECKING:
+    from llamabuild.report.lab.material import LabMaterial
+    from llamabuild.types.profile import WorkloadProfile
+
+MOST_ROWS = 6
+
+
+def trials(lab: LabMaterial, part: str) -> Found:
+    """Return the table of trials."""
+    document = baseline_document(lab.runs[part])
+    said = "; ".join(trials_summary(workload) for workload in document.workloads)
+    peaks = [w.peak_rss_bytes for w in document.workloads if w.peak_rss_bytes]
+    memory = f" Peak memory: {numbers.size(max(peaks))}." if peaks else ""
+    figures = tuple(
+        Figure(
+            label=workload.name,
+            value=workload.mean_tokens_per_second,
+            low=workload.low,
+            high=workload.high,
+            unit="tokens/s",
+        )
+        for workload in document.workloads
+        if workload.mean_tokens_per_second is not None
+    )
+    return Found(
+        text=f"`{document.variant}` with {numbers.count(document.threads, 'thread')}: "
+        f"{said}.{memory}",
+        headers=trial_headers(document),
+        rows=tuple(trial_cells(document)),
+        figures=figures,
+    )
+
+
+def system(lab: LabMaterial, _part: str) -> Found:
+    """Return the table of the machine."""
+    machine = lab.record.machine
+    return Found(
+        text=f"{machine.cpu.brand}, {numbers.count(machine.usable_threads, 'usable thread')}, "
+        f"{numbers.binary_size(machine.memory_bytes)} of memory.",
+        headers=("what", "value"),
+        rows=tuple(facts(machine)),
+    )
+
+
+def roofline(lab: LabMaterial, part: str) -> Found:
+    """Return each workload's share of its bound."""
+    document = lab.runs[part].document
+    own = [share for share in document.roofline.shares if share.variant == document.baseline]
+    if not own:
+        return Found(reason=document.roofline.missing or "no bound is known of this model")
+    words = [
+        f"{share.workload} reaches {numbers.part(share.share)} of its bound ({share.verdict})"
+        for share in own
+    ]
+    return Found(
+        text=numbers.sentence(" and ".join(words)),
+        notes=tuple(dict.fromkeys(share.advice for share in own if share.advice)),
+        figures=tuple(
+            Figure(label=share.workload, value=share.share, unit="of the bound") for share in own
+        ),
+        plots=("roofline",),
+    )
+
+
+def rates(lab: LabMaterial, part: str) -> Found:
+    """Return IPC and miss rates, counted where that can be done, else simulated."""
+    found = [*lab.profiles[part].workloads]
+    if "misses" in lab.profiles and part != "misses":
+        found += lab.profiles["misses"].workloads
+    rows = [
+        (each.workload, rate_title(rate), rate_value(rate), rate.basis)
+        for each in found
+        for rate in all_rates(each)
+    ]
+    missing = [each.counters.reason for each in found if each.counters.reason]
+    if not rows:
+        return Found(reason=numbers.sentence("; ".join(dict.fromkeys(missing))))
+    counted = any(each.rates for each in found)
+    how = "Counted by the CPU" if counted else "Simulated by valgrind"
+    ipc = next((row for row in rows if "instructions per cycle" in row[1].casefold()), None)
+    first = f"; {ipc[1]} {ipc[2]} at {ipc[0]}" if ipc else ""
+    return Found(
+        text=f"{how}{first}.",
+        headers=("workload", "rate", "value", "from"),
+        rows=tuple(rows),
+        notes=tuple(dict.fromkeys(map(numbers.sentence, missing))),
+    )
+
+
+def hot_functions(lab: LabMaterial, part: str) -> Found:
+    """Return the functions in which the time goes."""
+    rows = []
+    said = []
+    for each in lab.profiles[part].workloads:
+        hot = each.hot[0] if each.hot else None
+        if hot is None or not hot.samples:
+            continue
+        said.append(hot_sentence(hot))
+        rows += [(each.workload, *row) for row in top_functions(hot)[:MOST_ROWS]]
+    if not rows:
+        return Found(reason="nothing was sampled")
+    return Found(
+        text=numbers.sentence(". ".join(said)),
+        headers=("workload", "function", "share of the time", "library"),
+        rows=tuple(rows),
+    )
+
+
+def bound(lab: LabMaterial, part: str) -> Found:
+    """Return what the roofline, counters and simulation say, and whether they agree."""
+    found = lab.profiles[part].workloads
+    rows = [
+        (each.workload, opinion.source, opinion.verdict, opinion.rule)
+        for each in found
+        for opinion in each.verdict.opinions
+    ]
+    said = [f"{each.workload}: {each.verdict.sentence}" for each in found if each.verdict.sentence]
+    if not rows:
+        return Found(reason=numbers.sentence("; ".join(said)) or "neither probes nor counters")
+    return Found(
+        text=" ".join(map(numbers.sentence, said)),
+        headers=("workload", "by", "verdict", "rule"),
+        rows=tuple(rows),
+    )
+
+
+def worst_misses(lab: LabMaterial, part: str) -> Found:
+    """Return the functions that miss the cache most, sampled where counters are, else simulated."""
+    rows = []
+    ways: list[str] = []
+    for each in lab.profiles[part].workloads:
+        way, found = miss_rows(each)
+        ways += [way] if found else []
+        rows += [
+            (each.workload, row.function, numbers.percent(row.share), row.detail)
+            for row in found[:MOST_ROWS]
+        ]
+    if not rows:
+        return Found(reason=_why_no_misses(lab.profiles[part].workloads))
+    return Found(
+        text=f"{rows[0][1]} with {rows[0][2]} at {rows[0][0]} ({ways[0]}).",
+        headers=("workload", "function", "share of the misses", "detail"),
+        rows=tuple(rows),
+    )
+
+
+def _why_no_misses(found: tuple[WorkloadProfile, ...]) -> str:
+    reasons = [simulation_sentence(each.simulation) for each in found if each.simulation]
+    return numbers.sentence("; ".join(dict.fromkeys(reasons))) or "nothing was counted or simulated"

@@ -1,0 +1,99 @@
+"""What the optimization answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llamabuild.report import numbers
+from llamabuild.report.lab.document import Figure, Found
+from llamabuild.report.optimize_document import ratio_text
+from llamabuild.report.optimize_rows import (
+    interaction_lines,
+    log_headers,
+    log_rows,
+    memory_line,
+    method_line,
+    rejected_headers,
+    rejected_rows,
+    result_rows,
+)
+
+if TYPE_CHECKING:
+    from llamabuild.report.lab.material import LabMaterial
+    from llamabuild.report.optimize_document import OptimizeDocument
+
+
+def target(lab: LabMaterial, part: str) -> Found:
+    """Return whether the target was reached, on each workload."""
+    document = _document(lab, part)
+    return Found(
+        text=document.answer,
+        headers=("workload", f"against {document.base}", "target"),
+        rows=tuple(result_rows(document)),
+        notes=(method_line(document),),
+        figures=tuple(
+            Figure(
+                label=each.workload,
+                value=each.effect.ratio,
+                low=each.effect.low,
+                high=each.effect.high,
+                unit=f"of the speed of {document.base}",
+            )
+            for each in document.reached
+        ),
+    )
+
+
+def before_after(lab: LabMaterial, part: str) -> Found:
+    """Return the baseline beside the result: speed and memory."""
+    document = _document(lab, part)
+    if not document.reached:
+        return Found(text=f"Nothing was accepted: it stays at `{document.base}`.")
+    rows = [(each.workload, "1.00×", ratio_text(each.effect)) for each in document.reached]
+    peaks = document.peak_bytes
+    rows.append(
+        (
+            "peak memory",
+            numbers.size(peaks.get(document.base)),
+            numbers.size(peaks.get(document.final)),
+        )
+    )
+    return Found(
+        text=f"From `{document.base}` to `{document.final}`. {memory_line(document)}".rstrip(),
+        headers=("what", "before", "after"),
+        rows=tuple(rows),
+    )
+
+
+def log(lab: LabMaterial, part: str) -> Found:
+    """Return each accepted change with its own impact and the cumulative one."""
+    document = _document(lab, part)
+    if not document.accepted:
+        return Found(text=f"No change was accepted: it stays at `{document.base}`.")
+    first = document.accepted[0]
+    return Found(
+        text=f"`{' + '.join(first.change)}` brought most: {ratio_text(first.impact)} on the goal "
+        f"`{document.goal}`, by itself.",
+        headers=log_headers(document),
+        rows=tuple(log_rows(document)),
+        notes=(*interaction_lines(document), *map(numbers.sentence, document.notes)),
+        plots=("waterfall",),
+    )
+
+
+def rejected(lab: LabMaterial, part: str) -> Found:
+    """Return what was measured and is not in the result."""
+    document = _document(lab, part)
+    if not document.rejected:
+        return Found(text="Everything that was tried is part of the result.")
+    return Found(
+        text=f"{numbers.count(len(document.rejected), 'choice')} of {document.tried} "
+        "configurations that were tried did not make it.",
+        headers=rejected_headers(document),
+        rows=tuple(rejected_rows(document)),
+        notes=tuple(f"{e.part} was not searched: {e.reason}" for e in document.left_out),
+    )
+
+
+def _document(lab: LabMaterial, part: str) -> OptimizeDocument:
+    return lab.optimizations[part].document

@@ -1,0 +1,74 @@
+"""The page of a lab: sections of questions, each with its answer, table and picture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from llamabuild.report import numbers
+from llamabuild.report.html import render_page
+from llamabuild.report.optimize_sections import OPTIMIZE_PLOTS
+from llamabuild.report.plots import PLOTS
+from llamabuild.report.sections.section import Section, picture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from markupsafe import Markup
+
+    from llamabuild.report.lab.document import Answer, AnswerSection, LabDocument
+    from llamabuild.report.lab.material import LabMaterial
+    from llamabuild.report.plots.plot import Plot
+
+M = TypeVar("M")
+Context = dict[str, Any]
+
+
+def render_lab_html(lab: LabMaterial, document: LabDocument) -> str:
+    """Return the whole page; it loads nothing, prints well, and runs no script but its own."""
+    title = f"llama.cpp on {document.machine.cpu.brand}: the lab"
+    shared = {"document": document, "title": title}
+    return render_page(lab, _sections(document), "lab", shared)
+
+
+def _sections(document: LabDocument) -> list[Section[LabMaterial]]:
+    return [
+        Section("answer", "", _answer),
+        *(Section(f"questions-{s.name}", s.title, _questions(s)) for s in document.sections),
+        Section("insights", "Key insights", lambda _: {}),
+        Section("recommendations", "Production recommendations", lambda _: {}),
+        Section("parts", "What was done", lambda _: {}),
+    ]
+
+
+def _answer(lab: LabMaterial) -> Context:
+    spent = numbers.seconds(lab.record.spent_seconds)
+    return {"spent": f"{spent} of {numbers.seconds(lab.record.budget_seconds)}"}
+
+
+def _questions(section: AnswerSection) -> Callable[[LabMaterial], Context]:
+    def context(lab: LabMaterial) -> Context:
+        pictures = {answer.name: _pictures(lab, answer) for answer in section.answers}
+        folders = {*lab.runs, *lab.optimizations}
+        return {"section": section, "pictures": pictures, "folders": folders}
+
+    return context
+
+
+def _pictures(lab: LabMaterial, answer: Answer) -> list[Markup]:
+    """Return the pictures of the part's own report that belong to the answer."""
+    drawn: list[Markup | None] = []
+    wanted = answer.found.plots
+    if answer.part in lab.runs:
+        material = lab.runs[answer.part]
+        drawn += [picture(_named(plot, answer), material) for plot in PLOTS if plot.name in wanted]
+    if answer.part in lab.optimizations:
+        found = lab.optimizations[answer.part]
+        plots = [plot for plot in OPTIMIZE_PLOTS if plot.name in wanted]
+        drawn += [picture(_named(plot, answer), found) for plot in plots]
+    return [each for each in drawn if each is not None]
+
+
+def _named(plot: Plot[M], answer: Answer) -> Plot[M]:
+    """Return the plot under a name of its own: a page of many sweeps has it many times."""
+    return replace(plot, name=f"{answer.name}-{plot.name}", title=f"{answer.asks} {plot.title}")

@@ -1,0 +1,68 @@
+"""Render a lab in any format, and write the whole report into a folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llamabuild.report.lab.assemble import lab_document
+from llamabuild.report.lab.markdown import render_lab_markdown
+from llamabuild.report.lab.material import load_lab
+from llamabuild.report.lab.text import render_lab_text
+from llamabuild.report.optimize_write import write_optimization
+from llamabuild.report.write import HTML_NAME, render_json, write_file, write_material
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from llamabuild.report.lab.document import LabDocument
+    from llamabuild.report.lab.material import LabMaterial
+
+
+def write_lab(lab: LabMaterial, document: LabDocument, folder: Path) -> Path:
+    """Write every rendering into a folder and return the path of the HTML page.
+
+    The folder then holds ``report.html``, ``results.json``, ``results.md`` and ``results.txt``, and
+    for each part that is a run or the optimization its own report in a folder of the part's name.
+
+    Raises:
+        EnvironmentLacks: The folder cannot be written.
+    """
+    from llamabuild.report.lab.html import render_lab_html  # noqa: PLC0415 - slow to load
+
+    for name, form in FORMATS.items():
+        write_file(folder / name, form(document).encode())
+    for part, material in lab.runs.items():
+        write_material(material, folder / part)
+    for part, found in lab.optimizations.items():
+        write_optimization(found.document.run.id, folder / part)
+    page = folder / HTML_NAME
+    write_file(page, render_lab_html(lab, document).encode())
+    return page
+
+
+def render_lab(lab_id: str, form: str) -> str:
+    """Return a lab as ``text``, ``json``, ``md`` or ``html``.
+
+    Raises:
+        BadInput: There is no such lab or format.
+    """
+    from llamabuild.errors import BadInput  # noqa: PLC0415
+    from llamabuild.report.lab.html import render_lab_html  # noqa: PLC0415 - slow to load
+
+    lab = load_lab(lab_id)
+    document = lab_document(lab)
+    if form == "html":
+        return render_lab_html(lab, document)
+    if f"results.{ENDINGS.get(form)}" not in FORMATS:
+        message = f"a lab has no format '{form}'"
+        raise BadInput(message, f"use {', '.join(ENDINGS)} or html; its runs have their own")
+    return FORMATS[f"results.{ENDINGS[form]}"](document)
+
+
+ENDINGS = {"text": "txt", "json": "json", "md": "md"}
+FORMATS: dict[str, Callable[[LabDocument], str]] = {
+    "results.json": render_json,
+    "results.md": render_lab_markdown,
+    "results.txt": render_lab_text,
+}

@@ -1,0 +1,97 @@
+"""A lab whose parts are the made-up runs of the other reports."""
+
+import msgspec
+
+from llamabuild.lab import parts
+from llamabuild.optimize.engine import run_stages
+from llamabuild.report.kernel_material import prepare_kernels
+from llamabuild.report.lab.material import LabMaterial
+from llamabuild.report.material import prepare
+from llamabuild.report.optimize_document import optimize_document
+from llamabuild.report.optimize_material import OptimizeMaterial
+from llamabuild.report.profile_document import profile_document
+from llamabuild.types.lab import DONE, LEFT_OUT, Lab, LabPart
+from llamabuild.variants.axes import make_axis
+from tests import report_fixture, sweep_fixture
+from tests.kernel_report_fixture import kernel_run
+from tests.optimize_lab import SimulatedLab, surveyed_record
+from tests.profile_fixture import make_profile
+from tests.runs import MACHINE, make_model
+from tests.unit.test_optimize_deploy import deployed
+
+LAB_ID = "l20261127-120000-abcd"
+NO_TOOL = "the tree has no llama-batched-bench"
+DONE_PARTS = (
+    "limits", "baseline", "profile", "threads", "waiting", "builds", "challenge", "kernels",
+)  # fmt: skip
+
+
+def lab_record(**changes):
+    values = {
+        "id": LAB_ID,
+        "started": "2026-11-27T12:00:00+00:00",
+        "finished": "2026-11-27T12:40:00+00:00",
+        "status": "done",
+        "command": ("python", "-m", "llamabuild", "lab", "--model", "/secret/place/m.gguf"),
+        "version": "0.1.0",
+        "machine": MACHINE,
+        "models": (make_model("/secret/place/m.gguf"),),
+        "source": "",
+        "base": "native",
+        "target": 1.3,
+        "budget_seconds": 2700.0,
+        "seed": 3,
+        "parts": tuple(_part(name) for name in parts()),
+        "spent_seconds": 2400.0,
+    }
+    return Lab(**{**values, **changes})
+
+
+def _part(name):
+    if name in DONE_PARTS:
+        return LabPart(name=name, status=DONE, run=f"run-of-{name}", model="m", seconds=60.0)
+    return LabPart(name=name, status=LEFT_OUT, reason=NO_TOOL)
+
+
+def built():
+    return prepare(report_fixture.run(), report_fixture.trials(), report_fixture.comparison_set())
+
+
+def optimized(effects=None):
+    lab = SimulatedLab(3, effects if effects is not None else {"pgo": 1.15, "hugealloc": 1.35})
+    done = run_stages(surveyed_record(lab), lab, lambda _: None)
+    done = msgspec.structs.replace(
+        done,
+        status="done",
+        peak_bytes={"base": 700_000_000, "native+hugealloc": 750_000_000},
+        deployment=deployed("native+hugealloc"),
+    )
+    return OptimizeMaterial(optimize_document(done))
+
+
+def threads(speed=None):
+    """Two threads are the best; eight are worse than one."""
+    axis = make_axis("threads", ["1", "2", "4", "8"], {})
+    speed = speed or sweep_fixture.SPEED
+    return sweep_fixture.material(axis, lambda name: speed[sweep_fixture.threads_of(name)])
+
+
+def waiting(spinning=1.2):
+    axis = make_axis("poll", ["0", "100"], {})
+    return sweep_fixture.material(axis, lambda name: spinning if "poll=100" in name else 1.0)
+
+
+def lab_material(**changes):
+    values = {
+        "record": lab_record(),
+        "runs": {
+            "baseline": built(),
+            "threads": threads(),
+            "waiting": waiting(0.8),
+            "builds": built(),
+        },
+        "profiles": {"profile": profile_document(make_profile())},
+        "kernels": {"kernels": prepare_kernels(kernel_run())},
+        "optimizations": {"challenge": optimized()},
+    }
+    return LabMaterial(**{**values, **changes})

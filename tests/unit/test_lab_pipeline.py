@@ -1,0 +1,220 @@
+"""A lab from beginning to end: its parts in turn, what goes wrong in one, stops and the budget."""
+
+import msgspec
+import pytest
+
+from llamabuild.errors import BadInput, EnvironmentLacks, Interrupted, MeasurementRunning
+from llamabuild.lab import parts
+from llamabuild.pipeline import lab as pipeline
+from llamabuild.pipeline import lab_parts
+from llamabuild.pipeline.kernels_observer import KernelObserver
+from llamabuild.pipeline.lab import LabWishes, resume_lab, run_lab
+from llamabuild.pipeline.lab_parts import Bench
+from llamabuild.pipeline.observer import Observer
+from llamabuild.store.results import Results
+from llamabuild.types.lab import DONE, FAILED, LEFT_OUT, PENDING
+from tests.lab_fixture import lab_record
+from tests.runs import MACHINE, make_model, make_run
+
+RANDOM = msgspec.structs.replace(
+    make_model(), name="random", synthetic=True, size_bytes=700_000_000, parameters=1_100_000_000
+)
+
+
+class Parts:
+    """Stands for what does the parts: each takes its time on a clock of its own."""
+
+    def __init__(self, patch, seconds=1.0):
+        self.done, self.allowed, self.wrong, self.now = [], {}, {}, 1000.0
+        self.seconds = seconds
+        patch.setattr(pipeline, "did", self)
+        patch.setattr(pipeline.time, "monotonic", lambda: self.now)
+        patch.setattr(Bench, "trial_seconds", lambda *_: 0.5)
+
+    def __call__(self, _bench, name, seconds):
+        self.allowed[name] = seconds
+        self.now += self.seconds
+        if name in self.wrong:
+            raise self.wrong[name]
+        self.done.append(name)
+        return f"run-{name}", ""
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    monkeypatch.setattr(pipeline, "detect_machine", lambda: MACHINE)
+    monkeypatch.setattr(pipeline, "_models", lambda *_: (RANDOM, make_model()))
+    return Parts(monkeypatch)
+
+
+def done(lab, status=DONE):
+    return [part.name for part in lab.parts if part.status == status]
+
+
+def begin(**wishes):
+    return run_lab(LabWishes(**wishes), Observer(), KernelObserver())
+
+
+def test_all_parts_are_done_in_order_and_stored(fake):
+    lab = begin(seed=1)
+    assert fake.done == list(parts()) == done(lab)
+    assert lab.status == "done"
+    assert lab.part("threads").run == "run-threads"
+    assert (lab.part("threads").model, lab.part("context").model) == ("random", "SmolLM2-135M")
+    with Results.open() as results:
+        assert results.lab(lab.id) == lab
+        assert results.labs() == (lab,)
+
+
+def test_what_one_part_does_not_need_is_there_for_the_next(fake):
+    begin(seed=1, budget_seconds=3600.0)
+    shares = sum(part.share for part in parts().values())
+    assert fake.allowed["limits"] == pytest.approx(3600 * parts()["limits"].share / shares)
+    # The challenge gets more than its share of the whole: little was spent before it.
+    assert fake.allowed["challenge"] > 3600 * parts()["challenge"].share / shares
+    assert sum(1 for _ in fake.allowed) == len(parts())
+
+
+def test_the_budget_holds_when_parts_take_all_that_they_may(fake, monkeypatch):
+    def greedy(bench, name, seconds):
+        fake.seconds = seconds
+        return fake(bench, name, seconds)
+
+    monkeypatch.setattr(pipeline, "did", greedy)
+    lab = begin(seed=1, budget_seconds=2700.0)
+    assert lab.spent_seconds == pytest.approx(2700.0)
+
+
+def test_a_part_that_fails_is_a_row_with_its_reason(fake):
+    fake.wrong["batching"] = BadInput("no such tool", "use a newer tree")
+    lab = begin()
+    assert done(lab, FAILED) == ["batching"]
+    assert lab.part("batching").reason == "no such tool: use a newer tree"
+    assert fake.done[-1] == "kernels"  # the others went on
+    assert lab.status == "done"
+
+
+def test_without_a_baseline_nothing_follows(fake):
+    fake.wrong["baseline"] = EnvironmentLacks("no compiler")
+    with pytest.raises(EnvironmentLacks, match=r"the baseline could not be measured: no compiler"):
+        begin()
+    assert fake.done == ["limits"]
+    with Results.open() as results:
+        assert results.lab("latest").status == "failed"
+
+
+@pytest.mark.parametrize("error", [Interrupted("stopped"), MeasurementRunning("another")])
+def test_a_stop_is_no_failed_part_and_it_goes_on_from_there(fake, error):
+    fake.wrong["context"] = error
+    with pytest.raises(type(error)):
+        begin(seed=1)
+    with Results.open() as results:
+        stopped = results.lab("latest")
+    assert stopped.status == "interrupted"
+    assert stopped.part("context").status == PENDING
+    before = list(fake.done)
+    fake.wrong.clear()
+    lab = resume_lab(stopped.id, Observer(), KernelObserver())
+    assert lab.id == stopped.id
+    assert fake.done == list(parts())  # nothing twice
+    assert fake.done[: len(before)] == before
+    assert lab.spent_seconds > stopped.spent_seconds
+
+
+def test_ctrl_c_says_how_to_go_on(fake):
+    fake.wrong["threads"] = Interrupted("stopped between steps", "other words")
+    with pytest.raises(Interrupted, match=r"lab --resume l2.* goes on"):
+        begin()
+
+
+def test_a_complete_lab_is_not_resumed(fake):
+    lab = begin()
+    with pytest.raises(BadInput, match=f"lab {lab.id} is complete"):
+        resume_lab("latest", Observer(), KernelObserver())
+
+
+def test_a_lab_of_another_machine_is_not_resumed(fake):
+    other = msgspec.structs.replace(MACHINE, fingerprint="beef")
+    with Results.open() as results:
+        results.save_lab(lab_record(machine=other, status="interrupted"))
+    with pytest.raises(BadInput, match="another machine"):
+        resume_lab("latest", Observer(), KernelObserver())
+
+
+def test_parts_that_are_not_wanted_or_not_reached_say_so(fake):
+    lab = begin(without=("gpu", "waiting"), budget_seconds=1200.0)
+    assert lab.part("gpu").reason == "not asked for"
+    assert "20 minutes don't reach for it" in {p.reason for p in lab.parts}
+    assert set(done(lab, LEFT_OUT)).isdisjoint(fake.done)
+
+
+def test_random_weights_leave_quality_out_and_say_so(fake, monkeypatch):
+    monkeypatch.setattr(pipeline, "_models", lambda *_: (RANDOM,))
+    lab = begin()
+    assert "weights of every model here are random" in lab.part("quantization").reason
+    assert "--model" in lab.part("quantization").reason
+
+
+@pytest.mark.parametrize(
+    ("wishes", "match"),
+    [
+        ({"without": ("thread",)}, "did you mean 'threads'"),
+        ({"without": ("challenge",)}, "a lab without 'challenge' is none"),
+        ({"target": 1.0}, "no gain"),
+        ({"base": "prebuilt:/bin/true"}, "built already"),
+        ({"budget_seconds": 60.0}, "too few to say anything"),
+    ],
+)
+def test_wrong_wishes_are_refused_before_anything_is_done(fake, wishes, match):
+    with pytest.raises(BadInput, match=match):
+        begin(**wishes)
+    assert fake.done == []
+
+
+def test_a_run_that_was_cut_short_is_found_and_resumed(monkeypatch):
+    """By the lab's id and the part's name; a complete one is taken as it is."""
+    lab = lab_record()
+    asked = []
+
+    def measured(request, _observer):
+        asked.append(request)
+        return make_run("20261127-120001-beef")
+
+    monkeypatch.setattr(lab_parts, "run_variants", measured)
+    cut = msgspec.structs.replace(make_run(), part_of=f"{lab.id}/threads", status="interrupted")
+    with Results.open() as results:
+        results.save_run(cut)
+    lab_parts.did(Bench(lab), "threads", 60.0)
+    assert asked[-1].resume == cut.id
+    with Results.open() as results:
+        results.save_run(msgspec.structs.replace(cut, status="done"))
+    assert lab_parts.did(Bench(lab), "threads", 60.0) == (cut.id, "")
+    assert len(asked) == 1
+    lab_parts.did(Bench(lab), "waiting", 60.0)
+    assert asked[-1].resume is None
+    assert asked[-1].part_of == f"{lab.id}/waiting"
+    assert [point.label if hasattr(point, "label") else point.values for point in
+            asked[-1].sweep.points] == [("",), ("0",), ("100",)]  # fmt: skip
+
+
+def test_a_part_gets_no_time_that_says_nothing():
+    bench = Bench(lab_record())
+    reason = lab_parts.too_little(bench, parts()["builds"], 5.0)
+    assert reason.startswith("5.0 s are left for it, it takes ")
+    assert lab_parts.too_little(bench, parts()["builds"], 600.0) == ""
+
+
+def test_builds_are_chosen_by_the_time_they_take(monkeypatch):
+    class Estimate:
+        def __init__(self, name, seconds):
+            self.plan, self.seconds = type("P", (), {"variant": name}), seconds
+
+    costs = {"avx2": 0.0, "native-o3": 500.0, "clang": 30.0, "hugealloc": 0.0}
+    monkeypatch.setattr(
+        lab_parts,
+        "plan_variants",
+        lambda request, _: ([Estimate(n, costs.get(n, 900.0)) for n in request.names], ()),
+    )
+    fits, waiting = lab_parts._affordable(Bench(lab_record()), "builds", 240.0)
+    assert fits == ("avx2", "clang", "hugealloc")
+    assert "native-o3" in waiting

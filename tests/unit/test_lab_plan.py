@@ -1,0 +1,87 @@
+"""What a lab consists of, and what of it a budget reaches for."""
+
+import pytest
+
+from llamabuild.bench import choose_workloads
+from llamabuild.errors import BadInput
+from llamabuild.lab import allowance, least_seconds, parts, reach
+from llamabuild.lab.parts import ALWAYS, Part
+from llamabuild.lab.timing import WORKLOADS
+from llamabuild.report.lab.checklist import wanted
+from llamabuild.report.lab.insights import advice
+from llamabuild.report.lab.questions import question_sections
+from llamabuild.variants import load_catalogue
+from llamabuild.variants.axes import make_axis
+from tests.runs import make_model
+
+TRIALS = {"main": 1.0, "small": 0.5, "real": 0.5}
+HERE = {"threads": "2", "twice": "4"}
+
+
+def part(**changes):
+    return Part(**{"title": "x", "kind": "sweep", "share": 1.0, "rank": 2, **changes})
+
+
+def test_least_time_counts_warm_up_copy_and_workloads():
+    assert least_seconds(part(arms=3, least=5), 2.0) == 6 * 4 * 2 * 2.0
+    assert least_seconds(part(arms=3, least=5, factor=2.0, seconds=7.0), 1.0) == 7 + 6 * 4 * 2 * 2
+    assert least_seconds(part(seconds=40.0), 5.0) == 40.0  # no trials of its own
+
+
+def test_the_number_of_workloads_is_that_of_the_main_job():
+    assert len(choose_workloads(make_model(), ())) == WORKLOADS
+
+
+def test_a_part_may_take_its_share_of_what_is_left():
+    ahead = {"a": part(share=1), "b": part(share=2), "c": part(share=1)}
+    assert allowance("a", 100.0, ahead) == 25.0
+    # What one did not need is there for those behind it.
+    del ahead["a"]
+    assert allowance("b", 90.0, ahead) == 60.0
+
+
+def test_a_large_budget_reaches_for_everything():
+    assert reach(parts(), 7200.0, TRIALS) == tuple(parts())
+
+
+def test_a_smaller_one_leaves_out_the_highest_ranks_first():
+    kept = reach(parts(), 1500.0, TRIALS)
+    left_out = [name for name in parts() if name not in kept]
+    assert kept
+    assert left_out
+    assert min(parts()[name].rank for name in left_out) >= max(parts()[n].rank for n in kept) - 1
+    assert {name for name, each in parts().items() if each.rank <= ALWAYS} <= set(kept)
+
+
+def test_too_small_a_budget_says_what_it_takes():
+    with pytest.raises(BadInput, match="2 minutes are too few") as caught:
+        reach(parts(), 120.0, TRIALS)
+    needed = int(caught.value.remedy.rpartition(" ")[2].removesuffix("m"))
+    assert reach(parts(), 60.0 * needed, TRIALS)
+
+
+@pytest.mark.parametrize("name", [n for n, p in parts().items() if p.kind == "sweep"])
+def test_every_sweep_has_an_axis_with_values(name):
+    axis, *values = parts()[name].words
+    assert make_axis(axis, values, HERE).values
+
+
+def test_every_variant_is_in_the_catalogue():
+    catalogue = load_catalogue("pypi:x==1", [])
+    for name in parts()["builds"].words:
+        assert catalogue.get(name)
+
+
+def test_every_question_belongs_to_a_part_and_every_part_answers_one():
+    questions = [each for section in question_sections() for each in section.question]
+    asked = {each.part for each in questions}
+    assert asked <= set(parts())
+    assert set(parts()) - asked == {"limits"}  # the bounds of all others
+    assert len({each.name for each in questions}) == len(questions)
+    assert {name for each in wanted() for name in each.answers} <= {q.name for q in questions}
+
+
+def test_advice_is_about_what_a_lab_measures():
+    for each in advice():
+        words = parts()[each.part].words
+        assert each.name in words, each.says
