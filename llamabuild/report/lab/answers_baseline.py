@@ -33,7 +33,7 @@ MOST_ROWS = 6
 def trials(lab: LabMaterial, part: str) -> Found:
     """Return the table of trials."""
     document = baseline_document(lab.runs[part])
-    said = "; ".join(trials_summary(workload) for workload in document.workloads)
+    said = "; ".join(f"`{w.name}`{trials_summary(w)[len(w.name) :]}" for w in document.workloads)
     peaks = [w.peak_rss_bytes for w in document.workloads if w.peak_rss_bytes]
     memory = f" Peak memory: {numbers.size(max(peaks))}." if peaks else ""
     figures = tuple(
@@ -74,7 +74,7 @@ def roofline(lab: LabMaterial, part: str) -> Found:
     if not own:
         return Found(reason=document.roofline.missing or "no bound is known of this model")
     words = [
-        f"{share.workload} reaches {numbers.part(share.share)} of its bound ({share.verdict})"
+        f"`{share.workload}` reaches {numbers.part(share.share)} of its bound ({share.verdict})"
         for share in own
     ]
     return Found(
@@ -120,7 +120,7 @@ def hot_functions(lab: LabMaterial, part: str) -> Found:
         hot = each.hot[0] if each.hot else None
         if hot is None or not hot.samples:
             continue
-        said.append(hot_sentence(hot))
+        said.append(f"`{each.workload}`: {hot_sentence(hot)}")
         rows += [(each.workload, *row) for row in top_functions(hot)[:MOST_ROWS]]
     if not rows:
         return Found(reason="nothing was sampled")
@@ -139,7 +139,9 @@ def bound(lab: LabMaterial, part: str) -> Found:
         for each in found
         for opinion in each.verdict.opinions
     ]
-    said = [f"{each.workload}: {each.verdict.sentence}" for each in found if each.verdict.sentence]
+    said = [
+        f"`{each.workload}`: {each.verdict.sentence}" for each in found if each.verdict.sentence
+    ]
     if not rows:
         return Found(reason=numbers.sentence("; ".join(said)) or "neither probes nor counters")
     return Found(

@@ -54,7 +54,8 @@ def lab_document(lab: LabMaterial) -> LabDocument:
         models=tuple(map(_model, record.models)),
         base=clean(record.base),
         target=record.target,
-        answer=_answer(lab, criteria, learned),
+        answer=lab.challenge.answer if lab.challenge else "The challenge was not done.",
+        summary=_summary(criteria, learned),
         criteria=criteria,
         sections=sections,
         insights=learned,
@@ -63,14 +64,12 @@ def lab_document(lab: LabMaterial) -> LabDocument:
     )
 
 
-def _answer(lab: LabMaterial, criteria: Sequence[Criterion], learned: Sequence[Insight]) -> str:
-    """Say what the challenge reached, what brought most, and how much of the lab is complete."""
-    document = lab.challenge
-    first = document.answer if document else "The challenge was not done."
+def _summary(criteria: Sequence[Criterion], learned: Sequence[Insight]) -> str:
+    """Say what brought most, and how much of the lab is complete."""
     best = next((each.text for each in learned if each.topic == "most effective"), "")
     met = sum(each.met for each in criteria)
     whole = f"{met} of {numbers.count(len(criteria), 'criterion', 'criteria')} of the lab are met."
-    return " ".join(filter(None, (first, best, whole)))
+    return f"{best} {whole}".lstrip()
 
 
 def _model(model: Model) -> str:

@@ -121,7 +121,9 @@ class LabDocument(Data, frozen=True, kw_only=True):
     base: str
     target: float
     answer: str
-    """What came out, in a sentence or two."""
+    """What the challenge reached."""
+    summary: str
+    """What brought most, and how much of the lab is complete."""
     criteria: tuple[Criterion, ...]
     sections: tuple[AnswerSection, ...]
     insights: tuple[Insight, ...]

@@ -21,6 +21,8 @@ def render_lab_markdown(document: LabDocument) -> str:
         "",
         marked(document.answer),
         "",
+        marked(document.summary),
+        "",
     ]
     for criterion in document.criteria:
         detail = f" ({escape(criterion.detail)})" if criterion.detail else ""

@@ -29,6 +29,7 @@ def render_lab_text(document: LabDocument, width: int = WIDTH) -> str:
 
     with console.capture() as captured:
         say(document.answer)
+        say(document.summary)
         say("")
         for criterion in document.criteria:
             detail = f" ({criterion.detail})" if criterion.detail else ""
