@@ -39,6 +39,7 @@ def lab_record(**changes):
         "source": "",
         "base": "native",
         "target": 1.3,
+        "goal": "both",
         "budget_seconds": 2700.0,
         "seed": 3,
         "parts": tuple(_part(name) for name in parts()),

@@ -24,6 +24,14 @@ models = click.option(
     "where weights are random  [default: synthetic:tinyllama-1.1b:Q4_K_M and the real model]",
 )
 
+without = click.option(
+    "--without",
+    multiple=True,
+    metavar="LIST",
+    callback=options.split,
+    help="Parts to leave out; --dry-run lists them.",
+)
+
 
 @click.command("lab")
 @click.option(
@@ -34,12 +42,13 @@ models = click.option(
     help="Time for all, building included.",
 )
 @click.option("--target", type=float, default=1.3, show_default=True, help="Ratio to reach.")
+@options.goal
 @click.option(
     "--from", "base", metavar="VARIANT", default="native", show_default=True, help="Baseline."
 )
 @models
 @options.source
-@options.without
+@without
 @options.seed
 @click.option("--resume", metavar="ID", help="Go on with an interrupted one ('latest' works).")
 @click.option("--show", metavar="ID", help="Show a stored one again ('latest' works).")

@@ -20,13 +20,7 @@ if TYPE_CHECKING:
 
 @click.command("optimize")
 @click.option("--target", type=float, default=1.3, show_default=True, help="Ratio to reach.")
-@click.option(
-    "--goal",
-    type=click.Choice(("tg", "pp", "both", "server")),
-    default="both",
-    show_default=True,
-    help="Generation, prompts, both alike, or as a server of chats needs them.",
-)
+@options.goal
 @click.option(
     "--budget",
     type=Duration(),

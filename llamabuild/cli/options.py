@@ -10,6 +10,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+GOALS = ("tg", "pp", "both", "server")
 F = TypeVar("F", bound="Callable[..., Any]")
 
 names = click.argument("names", nargs=-1, metavar="[VARIANT]...")
@@ -42,8 +43,8 @@ variants_dir = click.option(
 )
 
 
-def _split(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> Any:  # noqa: ANN401
-    """``--set a,b --set c`` as one list."""
+def split(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> Any:  # noqa: ANN401
+    """Return ``--set a,b --set c`` as one list."""
     return tuple(name.strip() for value in given for name in value.split(",") if name.strip())
 
 
@@ -52,15 +53,22 @@ sets = click.option(
     "sets",
     multiple=True,
     metavar="LIST",
-    callback=_split,
+    callback=split,
     help="Variants of a kind, such as simd, compilers or allocators, or all.",
 )
 without = click.option(
     "--without",
     multiple=True,
     metavar="LIST",
-    callback=_split,
+    callback=split,
     help="Leave these out of the set, such as those without SIMD, which take the longest.",
+)
+goal = click.option(
+    "--goal",
+    type=click.Choice(GOALS),
+    default="both",
+    show_default=True,
+    help="Generation, prompts, both alike, or as a server of chats needs them.",
 )
 cross = click.option(
     "--cross",

@@ -64,6 +64,8 @@ class LabWishes:
     source: str | None = None
     base: str = "native"
     target: float = 1.3
+    goal: str = "both"
+    """Of the challenge, as ``optimize`` has it."""
     budget_seconds: float = 3600.0
     without: tuple[str, ...] = ()
     """Names of parts."""
@@ -161,6 +163,7 @@ def _begun(wishes: LabWishes, observer: Observer) -> Lab:
         source=wishes.source or "",
         base=wishes.base,
         target=wishes.target,
+        goal=wishes.goal,
         budget_seconds=wishes.budget_seconds,
         seed=secrets.randbits(31) if wishes.seed is None else wishes.seed,
         parts=(),

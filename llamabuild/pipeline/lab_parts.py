@@ -273,6 +273,7 @@ def _optimize(bench: Bench, name: str, seconds: float) -> tuple[str, str]:
     wishes = optimize.Wishes(
         base=bench.lab.base,
         target=bench.lab.target,
+        goal=bench.lab.goal,
         budget_seconds=seconds,
         model=request.model,
         source=bench.lab.source or None,

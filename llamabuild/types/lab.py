@@ -45,6 +45,8 @@ class Lab(Data, frozen=True, kw_only=True):
     """The variant that everything starts from."""
     target: float
     """Ratio to the baseline that the challenge asks for."""
+    goal: str
+    """Of the challenge, such as ``both``."""
     budget_seconds: float
     seed: int
     parts: tuple[LabPart, ...]
