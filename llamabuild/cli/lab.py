@@ -76,7 +76,8 @@ def command(
     Every question gets its answer with number, interval and plot, or the reason why it cannot be
     measured here. The report ends in recommendations, each with the measurement behind it.
     """
-    refuse_with_resume(click.get_current_context())
+    for option in ("resume", "show"):
+        refuse_with_resume(click.get_current_context(), option)
     if dry_run:
         _outlook(_wishes(**wishes), as_json=as_json)
         return

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from llamabuild.report.document import Document
     from llamabuild.types.run import Arm, Run
 
-WITH_RESUME = frozenset({"resume", "output", "as_json"})
+WITH_RESUME = frozenset({"output", "as_json"})
 """Options that concern the report; everything else belongs to the run, which is begun already."""
+WHY = {"resume": "the run goes on as it was begun", "show": "it is shown as it was made"}
 ABSENT = ("unsupported", "not built")
 
 
@@ -52,19 +53,19 @@ def bench(*, output: Path, as_json: bool, **wishes: Any) -> None:  # noqa: ANN40
     run_and_report(make_request(build_missing=False, **wishes), output, as_json=as_json)
 
 
-def refuse_with_resume(context: click.Context) -> None:
-    """What a resumed run would not heed is an error, not silence."""
-    if context.params["resume"] is None:
+def refuse_with_resume(context: click.Context, option: str = "resume") -> None:
+    """What a resumed run, or one that is only shown, would not heed is an error, not silence."""
+    if context.params[option] is None:
         return
     ignored = [
         _word(parameter) if isinstance(parameter, click.Argument) else parameter.opts[0]
         for parameter in context.command.params
-        if parameter.name and parameter.name not in WITH_RESUME
+        if parameter.name and parameter.name not in {option, *WITH_RESUME}
         if _was_given(context, parameter.name)
     ]
     if ignored:
-        message = f"{', '.join(ignored)} cannot be used with --resume"
-        msg = f"{message}: the run goes on as it was begun"
+        message = f"{', '.join(ignored)} cannot be used with --{option}"
+        msg = f"{message}: {WHY[option]}"
         raise click.UsageError(msg)
 
 

@@ -67,8 +67,8 @@ def reach(
         last = by_rank.pop()
         if wanted[last].rank <= ALWAYS:
             needed = sum(least[name] for name in wanted if wanted[name].rank <= ALWAYS)
-            message = f"{budget_seconds / 60:.0f} minutes are too few to say anything"
-            remedy = f"limits, baseline, threads and the challenge alone take {needed / 60:.0f}"
-            raise BadInput(message, f"{remedy} here: use --budget {needed / 60 + 1:.0f}m")
+            message = f"a budget of {budget_seconds / 60:.0f} min is too small to say anything"
+            alone = f"limits, baseline, threads and the challenge alone take {needed / 60:.0f} min"
+            raise BadInput(message, f"{alone} here: use --budget {needed / 60 + 1:.0f}m")
         del kept[last]
     return tuple(kept)

@@ -215,7 +215,7 @@ def _planned(lab: Lab, without: tuple[str, ...]) -> tuple[LabPart, ...]:
     wanted = {name: part for name, part in parts().items() if name not in why}
     bench = Bench(lab)
     kept = reach(wanted, lab.budget_seconds, bench.expected_trials())
-    short = f"{lab.budget_seconds / 60:.0f} minutes don't reach for it"
+    short = f"a budget of {lab.budget_seconds / 60:.0f} min doesn't reach for it"
     why |= {name: short for name in wanted if name not in kept}
     return tuple(
         LabPart(name=name, status=LEFT_OUT if name in why else PENDING, reason=why.get(name, ""))

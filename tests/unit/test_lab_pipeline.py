@@ -144,7 +144,7 @@ def test_a_lab_of_another_machine_is_not_resumed(fake):
 def test_parts_that_are_not_wanted_or_not_reached_say_so(fake):
     lab = begin(without=("gpu", "waiting"), budget_seconds=1200.0)
     assert lab.part("gpu").reason == "not asked for"
-    assert "20 minutes don't reach for it" in {p.reason for p in lab.parts}
+    assert "a budget of 20 min doesn't reach for it" in {p.reason for p in lab.parts}
     assert set(done(lab, LEFT_OUT)).isdisjoint(fake.done)
 
 
@@ -162,7 +162,7 @@ def test_random_weights_leave_quality_out_and_say_so(fake, monkeypatch):
         ({"without": ("challenge",)}, "a lab without 'challenge' is none"),
         ({"target": 1.0}, "no gain"),
         ({"base": "prebuilt:/bin/true"}, "built already"),
-        ({"budget_seconds": 60.0}, "too few to say anything"),
+        ({"budget_seconds": 60.0}, "too small to say anything"),
     ],
 )
 def test_wrong_wishes_are_refused_before_anything_is_done(fake, wishes, match):

@@ -54,7 +54,7 @@ def test_a_smaller_one_leaves_out_the_highest_ranks_first():
 
 
 def test_too_small_a_budget_says_what_it_takes():
-    with pytest.raises(BadInput, match="2 minutes are too few") as caught:
+    with pytest.raises(BadInput, match="a budget of 2 min is too small") as caught:
         reach(parts(), 120.0, TRIALS)
     needed = int(caught.value.remedy.rpartition(" ")[2].removesuffix("m"))
     assert reach(parts(), 60.0 * needed, TRIALS)

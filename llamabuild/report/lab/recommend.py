@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from llamabuild.report.lab.material import LabMaterial
+    from llamabuild.report.material import Material
     from llamabuild.report.sweep_document import SweepInfo, SweepPoint
 
 THREADS, MEMORY, QUANTIZATION = "threads", "memory", "quantization"
@@ -132,23 +133,20 @@ def _pinning(lab: LabMaterial) -> Iterator[Recommendation]:
 
 
 def _memory(lab: LabMaterial) -> Iterator[Recommendation]:
-    peaks = {
-        name: trial.state.peak_rss_bytes
-        for name, material in lab.runs.items()
-        for trial in material.trials
-        if trial.state and trial.state.peak_rss_bytes
-    }
-    largest: dict[str, int] = {}
-    for name, material in lab.runs.items():
-        own = [t.state.peak_rss_bytes or 0 for t in material.trials if t.state]
-        largest[name] = max(own, default=0)
-    if not peaks or not any(largest.values()):
+    largest = {name: _peak(material) for name, material in lab.runs.items()}
+    if not any(largest.values()):
         return
     where = max(largest, key=lambda name: largest[name])
-    need = largest[where] * facts().spare_memory
-    text = f"Give the process {numbers.binary_size(round(need))} of memory."
+    need = round(largest[where] * facts().spare_memory)
+    text = f"Give the process {numbers.binary_size(need)} of memory."
     evidence = f"{numbers.size(largest[where])} resident at most, in part `{where}`"
     yield _made(MEMORY, "memory", text, evidence, lab.runs[where].run.id)
+
+
+def _peak(material: Material) -> int:
+    """Return the largest resident memory of any trial in bytes, 0 where none is known."""
+    states = [trial.state for trial in material.trials if trial.state]
+    return max((state.peak_rss_bytes or 0 for state in states), default=0)
 
 
 def _quantization(lab: LabMaterial) -> Iterator[Recommendation]:
