@@ -90,9 +90,11 @@ def _sweep(variant: str, words: Sequence[str]) -> Sweep:
 
 def _machine_words() -> dict[str, str]:
     from llamabuild.machine.detect import detect_machine  # noqa: PLC0415
+    from llamabuild.variants.affinity import this_layout, values_here  # noqa: PLC0415
 
     threads = detect_machine().usable_threads
-    return {"threads": str(threads), "twice": str(2 * threads)}
+    places = " ".join(values_here(this_layout(), threads))
+    return {"threads": str(threads), "twice": str(2 * threads), "affinity": places}
 
 
 def _list_axes(*, as_json: bool) -> None:
@@ -104,7 +106,11 @@ def _list_axes(*, as_json: bool) -> None:
     from .tables import print_table  # noqa: PLC0415
 
     here = _machine_words()
-    values = {n: make_axis(n, (), here).values if s.sweep else () for n, s in settings().items()}
+    none = () if here["affinity"] else ("affinity",)
+    values = {
+        name: make_axis(name, (), here).values if setting.sweep and name not in none else ()
+        for name, setting in settings().items()
+    }
     if as_json:
         axes = {
             name: {"what": setting.what, "values": values[name], "example": setting.example}

@@ -11,7 +11,8 @@ import msgspec
 
 from llamabuild.errors import BadInput, did_you_mean
 
-from .file import RequiresTable, RuntimeTable, VariantFile
+from .affinity import AFFINITY, stands_for, this_layout
+from .file import AllocatorTable, RequiresTable, RuntimeTable, VariantFile
 from .resolve import Layered
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Setting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     example: str
     bench: tuple[str, ...] = ()
     launcher: tuple[str, ...] = ()
+    allocator: str = ""
     sweep: tuple[str, ...] = ()
     scales: bool = False
     tools: tuple[str, ...] = ()
@@ -109,11 +111,14 @@ def with_settings(files: Files, words: Iterable[str]) -> Files:
 
 def _layer(word: str) -> Layered:
     setting, value = checked_setting(word)
+    if word.startswith(f"{AFFINITY}{EQUALS}"):
+        setting, value = checked_setting(stands_for(value, this_layout()))
     file = VariantFile(
         kind="runtime",
         description=f"{word}: {setting.what}",
         conflicts={c.part: c.why for c in setting.conflicts if re.fullmatch(c.value, value)},
         requires=RequiresTable(tools=setting.tools),
+        allocator=AllocatorTable(name=setting.allocator or None),
         runtime=RuntimeTable(
             bench=setting.filled(setting.bench, value) or None,
             launcher=setting.filled(setting.launcher, value) or None,

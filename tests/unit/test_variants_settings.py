@@ -15,7 +15,7 @@ from llamabuild.variants.selection import cross
 from llamabuild.variants.settings import checked_value, settings
 from tests.runs import TG
 
-HERE = {"threads": "6", "twice": "12"}
+HERE = {"threads": "6", "twice": "12", "affinity": "first-1 cores mask node-0"}
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +40,14 @@ def test_a_launcher_comes_before_the_program(catalogue):
     argv = bench_argv(Path("llama-bench"), task, runtime, Dialect(format="jsonl", choices={}))
     assert argv[:4] == ["taskset", "-c", "0,2-3", "llama-bench"]
     assert argv[argv.index("--poll") + 1] == "0"
+
+
+def test_huge_pages_come_with_glibc_and_no_other_allocator(catalogue):
+    variant = catalogue.get("native+huge-pages=on")
+    assert variant.allocator.name == "glibc"
+    assert variant.runtime.bench == ("-lm", "none")
+    with pytest.raises(CannotCombine, match=r"allocator.name is 'mimalloc' in .* and 'glibc'"):
+        catalogue.get("native+mimalloc+huge-pages=on")
 
 
 def test_what_a_launcher_needs_is_required(catalogue):
@@ -80,7 +88,7 @@ def test_settings_that_contradict_each_other_do_not_go_together(catalogue, name,
 def test_every_setting_has_an_example_and_an_effect(name):
     setting = settings()[name]
     checked_value(name, setting.example)
-    assert setting.bench or setting.launcher
+    assert setting.bench or setting.launcher or name == "affinity"
     assert not set(by_option(setting.bench)) & {"-m", "-p", "-n", "-o", "-r", "-pg"}
     assert "+" not in setting.example
     for word in setting.sweep and make_axis(name, (), HERE).values:
