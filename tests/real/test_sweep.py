@@ -61,6 +61,21 @@ def test_axes_cross_and_what_does_not_go_together_is_a_row_with_its_reason(
     assert "fused attention alone" in points["q8_0", "off"]["reason"]
 
 
+def test_an_option_or_value_that_llama_bench_refuses_is_a_row(built, llamabuild, tmp_path):
+    asked = ("sweep", "arg:--split-mode", "none", "sideways", "arg:--no-such", "1")
+    result = llamabuild(*asked, "--quick", "--json", "--workloads", "tg", cwd=tmp_path)
+    points = {tuple(p["values"]): p for p in json.loads(result.stdout)["sweep"]["points"]}
+    assert points["", ""]["status"] == "ready"
+    assert points["none", "1"]["status"] == points["sideways", "1"]["status"] == "unsupported"
+    assert points["none", "1"]["reason"] == "its llama-bench has no --no-such 1"
+    asked = ("sweep", "arg:--split-mode", "none", "sideways")
+    result = llamabuild(*asked, "--quick", "--json", "--workloads", "tg", cwd=tmp_path)
+    points = {tuple(p["values"]): p for p in json.loads(result.stdout)["sweep"]["points"]}
+    assert points[("none",)]["status"] == "ready"
+    assert points[("sideways",)]["status"] == "unsupported"
+    assert points[("sideways",)]["reason"] == "its llama-bench has no --split-mode sideways"
+
+
 def test_a_context_beyond_the_memory_is_not_tried(built, llamabuild, tmp_path):
     asked = ("sweep", "depth", "64", "9000000", "--quick", "--json", "--workloads", "tg")
     document = json.loads(llamabuild(*asked, cwd=tmp_path).stdout)

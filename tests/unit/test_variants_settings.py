@@ -136,6 +136,39 @@ def test_threads_begin_with_the_fewest():
     assert [p.variant for p in points] == ["native+threads=1", "native+threads=2"]
 
 
+def test_any_option_of_llama_bench_is_an_axis(catalogue):
+    made = make_axis("arg:--cpu-strict", ["0", "1"], HERE)
+    assert made.what == "llama-bench's --cpu-strict"
+    names = [p.variant for p in make_sweep("native", [made, axis("poll", "0")]).points]
+    assert names[1:] == ["native+arg:--cpu-strict=0+poll=0", "native+arg:--cpu-strict=1+poll=0"]
+    assert catalogue.get(names[2]).runtime.bench == ("--cpu-strict", "1", "--poll", "0")
+    override = catalogue.get("native+arg:-ot=ffn_.*=CPU")
+    assert override.runtime.bench == ("-ot", "ffn_.*=CPU")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("arg:-m", "other.gguf", "'-m' is not a variant's to set"),
+        ("arg:--n-gen", "5", "not a variant's to set"),
+        ("arg:--output", "csv", "not a variant's to set"),
+        ("arg:-b", "32-64", "several tests"),
+        ("arg:-b", "32,64", "not a value"),
+        ("arg:-dev", "--list-devices", "not a value"),
+        ("arg:-ot", "a b", "not a value"),
+        ("arg:rm", "1", "names no option"),
+    ],
+)
+def test_what_an_option_may_not_be(name, value, says):
+    with pytest.raises(BadInput, match=says):
+        make_axis(name, [value], HERE)
+
+
+def test_an_option_and_the_setting_of_the_same_contradict_each_other(catalogue):
+    with pytest.raises(CannotCombine, match="-b"):
+        catalogue.get("native+batch=64+arg:--batch-size=32")
+
+
 def test_axes_are_crossed():
     axes = [axis("threads", "1", "2"), axis("poll", "0", "100")]
     points = make_sweep("pgo+mimalloc", axes).points
