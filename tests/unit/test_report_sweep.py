@@ -8,7 +8,12 @@ import msgspec
 import pytest
 
 from llamabuild.compare import compare_run
-from llamabuild.pipeline.fitting import with_cache_sizes, without_the_too_large
+from llamabuild.errors import EnvironmentLacks
+from llamabuild.pipeline.fitting import (
+    check_model_fits,
+    with_cache_sizes,
+    without_the_too_large,
+)
 from llamabuild.report.csv import sweep_csv
 from llamabuild.report.html import render_html
 from llamabuild.report.markdown import render_markdown
@@ -145,9 +150,9 @@ def test_what_cannot_fit_is_said_before_it_is_tried():
         variant=load_catalogue("pypi:x==1", []).get("native+depth=4096"),
     )
     traffic = msgspec.structs.replace(TRAFFIC, kv_bytes_per_position=1 << 20)
-    model = msgspec.structs.replace(make_model(), traffic=traffic)
 
-    def fitted(memory):
+    def fitted(memory, context=8192):
+        model = msgspec.structs.replace(make_model(), traffic=traffic, context_length=context)
         machine = msgspec.structs.replace(MACHINE, memory_bytes=memory)
         run = msgspec.structs.replace(make_run(model=model), machine=machine)
         return without_the_too_large(run, [arm])[0]
@@ -156,6 +161,19 @@ def test_what_cannot_fit_is_said_before_it_is_tried():
     assert fitted(0) == arm  # not known
     assert fitted(4 << 30).status == "unsupported"
     assert fitted(4 << 30).reason == "model and KV cache need 4.7 GB, this machine has 4.3"
+    assert fitted(8 << 30, context=4160) == arm
+    assert fitted(8 << 30, context=0) == arm  # not known
+    assert fitted(0, context=4159).status == "unsupported"
+    short = fitted(8 << 30, context=2048)
+    assert short.reason == "it needs a context of 4,160 tokens, the model's has 2,048"
+
+
+def test_a_model_too_big_for_the_machine_is_not_loaded():
+    model = msgspec.structs.replace(make_model(), size_bytes=40_000_000_000)
+    with pytest.raises(EnvironmentLacks, match=r"has 40\.0 GB, this machine 25\.8 GB of memory"):
+        check_model_fits(model, MACHINE.memory_bytes)
+    check_model_fits(model, 64 << 30)
+    check_model_fits(model, 0)  # not known
 
 
 def test_a_run_without_a_block_that_counts_says_why():
