@@ -149,7 +149,9 @@ def _said(name: str, values: list[str], dialect: Dialect) -> list[str] | None:
     for known in (plain, *option.names):
         if known in dialect.choices:
             listed = dialect.choices[known]
-            return [known, *(_synonym(value, listed) for value in values)]
+            spelt = [_synonym(value, listed) for value in values]
+            # llama-bench would end with an error, after the model was loaded and checked.
+            return [known, *spelt] if not listed or set(spelt) <= set(listed) else None
     for instead in option.instead:
         said = instead.values.get(" ".join(values))
         if said is not None and instead.has in dialect.choices:

@@ -48,7 +48,8 @@ def command(
 
     A value may be a range: 1..8, 1..64*2, 0..100+25. Without values an axis takes its own.
     Several axes are crossed: 'sweep threads 1 2 kv-cache f16 q8_0' measures four points
-    and the default. Nothing is built for a point.
+    and the default. Nothing is built for a point. Any other option of llama-bench is an
+    axis as 'arg:--cpu-strict 0 1'.
     """
     if axes:
         _list_axes(as_json=as_json)
@@ -67,7 +68,7 @@ def _sweep(variant: str, words: Sequence[str]) -> Sweep:
     """A word that names a setting begins an axis; what follows are its values."""
     from llamabuild.variants.axes import make_axis, make_sweep  # noqa: PLC0415
     from llamabuild.variants.prebuilt import is_prebuilt  # noqa: PLC0415
-    from llamabuild.variants.settings import settings  # noqa: PLC0415
+    from llamabuild.variants.settings import ARGUMENT, settings  # noqa: PLC0415
 
     if is_prebuilt(variant):
         message = f"'{variant}' is built already, and settings are for variants that are built here"
@@ -78,9 +79,9 @@ def _sweep(variant: str, words: Sequence[str]) -> Sweep:
     named: list[tuple[str, list[str]]] = []
     for word in words:
         if word.startswith("-") and not word[1:].isdecimal():
-            message = f"No such option: {word}"
+            message = f"No such option: {word} (llama-bench's own are axes as {ARGUMENT}{word})"
             raise click.UsageError(message)
-        if word in settings() or not named:
+        if word in settings() or word.startswith(ARGUMENT) or not named:
             named.append((word, []))
         else:
             named[-1][1].append(word)
@@ -90,21 +91,27 @@ def _sweep(variant: str, words: Sequence[str]) -> Sweep:
 
 def _machine_words() -> dict[str, str]:
     from llamabuild.machine.detect import detect_machine  # noqa: PLC0415
+    from llamabuild.variants.affinity import this_layout, values_here  # noqa: PLC0415
 
     threads = detect_machine().usable_threads
-    return {"threads": str(threads), "twice": str(2 * threads)}
+    places = " ".join(values_here(this_layout(), threads))
+    return {"threads": str(threads), "twice": str(2 * threads), "affinity": places}
 
 
 def _list_axes(*, as_json: bool) -> None:
     import msgspec  # noqa: PLC0415
 
     from llamabuild.variants.axes import make_axis  # noqa: PLC0415
-    from llamabuild.variants.settings import settings  # noqa: PLC0415
+    from llamabuild.variants.settings import ARGUMENT, settings  # noqa: PLC0415
 
     from .tables import print_table  # noqa: PLC0415
 
     here = _machine_words()
-    values = {n: make_axis(n, (), here).values if s.sweep else () for n, s in settings().items()}
+    none = () if here["affinity"] else ("affinity",)
+    values = {
+        name: make_axis(name, (), here).values if setting.sweep and name not in none else ()
+        for name, setting in settings().items()
+    }
     if as_json:
         axes = {
             name: {"what": setting.what, "values": values[name], "example": setting.example}
@@ -120,4 +127,5 @@ def _list_axes(*, as_json: bool) -> None:
         )
         for name, setting in settings().items()
     ]
+    rows.append((f"{ARGUMENT}--OPTION", "any other option of llama-bench", "such as 0 1"))
     print_table(("axis", "what it is", "values"), rows)

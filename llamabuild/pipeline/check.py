@@ -23,6 +23,7 @@ from llamabuild.store.paths import scratch_dir
 from llamabuild.types.run import Equivalence
 
 from .allocation import runtime_with_allocator
+from .devices import lacks_device
 from .prebuilt import settled
 
 if TYPE_CHECKING:
@@ -87,13 +88,15 @@ def check_all(run: Run, observer: Observer, interrupts: Interrupts) -> tuple[Arm
 
 
 def _lacking(arm: Arm) -> str:
-    """Say which arguments of the variant its llama-bench has no words for, if any."""
+    """Say which of the variant's arguments its llama-bench can do nothing with, if any."""
     assert arm.build is not None
     assert arm.variant is not None
     runtime = runtime_with_allocator(arm.variant)
-    dialect = dialect_of(files_folder(arm.build.id) / BENCH, runtime)
-    unknown = translated(runtime.bench, dialect).unknown
-    return f"its llama-bench has no {', '.join(unknown)}" if unknown else ""
+    program = files_folder(arm.build.id) / BENCH
+    unknown = translated(runtime.bench, dialect_of(program, runtime)).unknown
+    if unknown:
+        return f"its llama-bench has no {', '.join(unknown)}"
+    return lacks_device(program, arm.variant, runtime)
 
 
 def _check(arm: Arm, baseline: Arm, model: Model, setting: Setting) -> Equivalence:

@@ -1,11 +1,13 @@
-"""How large the KV cache of each arm is, and which cannot fit into this machine's memory."""
+"""How large the KV cache of each arm is, and what cannot fit: into memory, into the context."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from llamabuild.errors import EnvironmentLacks
 from llamabuild.types.kv_cache import kv_cache_bytes
 from llamabuild.variants.bench_options import by_option
 
@@ -41,30 +43,59 @@ def with_cache_sizes(
     return msgspec.structs.replace(sweep, points=points)
 
 
+def check_model_fits(model: Model, memory_bytes: int) -> None:
+    """Refuse a model that this machine cannot hold, before it is loaded.
+
+    Mapped weights would be read from disk again for each token, which says nothing about a build.
+
+    Args:
+        model: Any GGUF file.
+        memory_bytes: The machine's or the cgroup's; 0 where it is not known.
+
+    Raises:
+        EnvironmentLacks: It is too big.
+    """
+    if not memory_bytes or model.size_bytes <= USABLE * memory_bytes:
+        return
+    need, have = model.size_bytes / 1e9, memory_bytes / 1e9
+    message = f"{model.name} has {need:,.1f} GB, this machine {have:,.1f} GB of memory"
+    raise EnvironmentLacks(message, "take a smaller model or quantization")
+
+
 def without_the_too_large(run: Run, arms: Sequence[Arm]) -> tuple[Arm, ...]:
-    """Return the arms; those whose weights and KV cache exceed the memory say so."""
+    """Return the arms; those beyond the memory or the model's context say so."""
     return tuple(_fitted(arm, run) for arm in arms)
 
 
 def _fitted(arm: Arm, run: Run) -> Arm:
-    memory = run.machine.memory_bytes
-    if arm.status != "pending" or arm.variant is None or not memory:
+    memory = run.machine.memory_bytes or sys.maxsize
+    if arm.status != "pending" or arm.variant is None:
         return arm
     if DEPTH not in by_option(arm.variant.runtime.bench):
         return arm
     cache = _cache(arm.variant.runtime, run.model, run.workloads)
-    if cache is None or run.model.size_bytes + cache <= USABLE * memory:
-        return arm
-    need = (run.model.size_bytes + cache) / 1e9
-    reason = f"model and KV cache need {need:,.1f} GB, this machine has {memory / 1e9:,.1f}"
-    return msgspec.structs.replace(arm, status="unsupported", reason=reason)
+    if cache is not None and run.model.size_bytes + cache > USABLE * memory:
+        need = (run.model.size_bytes + cache) / 1e9
+        reason = f"model and KV cache need {need:,.1f} GB, this machine has {memory / 1e9:,.1f}"
+        return msgspec.structs.replace(arm, status="unsupported", reason=reason)
+    context = run.model.context_length
+    positions = _positions(arm.variant.runtime, run.workloads)
+    if positions is not None and 0 < context < positions:
+        reason = f"it needs a context of {positions:,} tokens, the model's has {context:,}"
+        return msgspec.structs.replace(arm, status="unsupported", reason=reason)
+    return arm
 
 
 def _cache(runtime: Runtime, model: Model, workloads: Sequence[Workload]) -> int | None:
-    options = by_option(runtime.bench)
-    depth = "".join(options.get(DEPTH, ("0",)))
-    if not depth.isdecimal():
+    positions = _positions(runtime, workloads)
+    if positions is None:
         return None
+    options = by_option(runtime.bench)
     keys, values = ("".join(options.get(name, ("f16",))) for name in (KEYS, VALUES))
-    positions = int(depth) + max(workload.tokens for workload in workloads)
     return kv_cache_bytes(model, positions, keys, values)
+
+
+def _positions(runtime: Runtime, workloads: Sequence[Workload]) -> int | None:
+    """Tokens that the context must hold; None where the depth is no number."""
+    depth = "".join(by_option(runtime.bench).get(DEPTH, ("0",)))
+    return int(depth) + max(w.tokens for w in workloads) if depth.isdecimal() else None

@@ -30,6 +30,7 @@ from llamabuild.types.optimization import CONFIRM, Optimization
 from llamabuild.variants import load_catalogue, unsupported_reason
 from llamabuild.variants.prebuilt import is_prebuilt
 
+from .fitting import check_model_fits
 from .inputs import default_source, run_model
 from .make import Maker
 from .optimize_deploy import deployment_of
@@ -142,6 +143,7 @@ def _prepared(wishes: Wishes, observer: Observer, *, may_build: bool) -> Prepare
             model = run_model(wishes.model, source, base, maker, observer)
         else:
             model = resolve_model(wishes.model, on_progress=observer.note)
+        check_model_fits(model, machine.memory_bytes)
         maker.model = model
         record = _new_record(wishes, machine, maker, model)
         lab = _lab(record, machine, maker, wishes.variants_dirs, observer)

@@ -33,7 +33,7 @@ from llamabuild.variants import load_catalogue
 from llamabuild.variants.prebuilt import is_prebuilt
 
 from .choose import choose_arms
-from .fitting import USABLE
+from .fitting import check_model_fits
 from .inputs import check_request, default_source, run_model
 from .make import Maker
 from .profile_counts import counted
@@ -92,10 +92,7 @@ def run_profile(
         source = resolve_source(variant.source, on_progress=observer.note)
         maker = Maker(source, machine.usable_threads, observer)
         model = run_model(request.model, source, variant, maker, observer)
-        if model.size_bytes > USABLE * machine.memory_bytes > 0:
-            message = f"{model.name} has {model.size_bytes / 1e9:,.1f} GB"
-            msg = f"{message}, this machine {machine.memory_bytes / 1e9:,.1f} GB of memory"
-            raise EnvironmentLacks(msg, "take a smaller model or quantization")
+        check_model_fits(model, machine.memory_bytes)
         maker.model = model
         [arm] = maker.make_all(choice.arms[:1], interrupts, build_missing=True)
         arm = prove(_built(arm), machine.cpu)

@@ -34,7 +34,7 @@ from .allocation import prove_allocations, runtime_with_allocator
 from .check import BENCH, check_all
 from .choose import choose_arms
 from .execution import prove_executions
-from .fitting import with_cache_sizes, without_the_too_large
+from .fitting import check_model_fits, with_cache_sizes, without_the_too_large
 from .inputs import check_request, default_source, run_model, run_tools
 from .make import Maker
 from .prebuilt import import_all, is_prebuilt_arm
@@ -133,6 +133,7 @@ def _begun(wishes: _Understood, results: Results, observer: Observer) -> tuple[R
     source = resolve_source(catalogue.get(baseline).source, on_progress=observer.note)
     maker = Maker(source, machine.usable_threads, observer)
     model = run_model(request.model, source, catalogue.get(baseline), maker, observer)
+    check_model_fits(model, machine.memory_bytes)
     maker.model = model
     workloads = choose_workloads(model, request.workloads)
     started = datetime.now(UTC)

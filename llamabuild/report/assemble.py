@@ -69,7 +69,7 @@ def build_document(
         measured=measured_speeds(run, trials, variants),
     )
     names = workload_names(run.workloads)
-    sweep = sweep_info(run, variants, bounds, names)
+    sweep = sweep_info(run, variants, bounds, names, trials)
     told = findings(Field(run.baseline, names, variants, usable, counted))
     return Document(
         schema=SCHEMA,

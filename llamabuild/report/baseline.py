@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import statistics
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich import box
 from rich.console import Console
@@ -46,8 +46,8 @@ class TrialRow(Data, frozen=True, kw_only=True):
 class BaselineWorkload(Data, frozen=True, kw_only=True):
     """All trials of one workload, and what they have in common.
 
-    ``low`` and ``high`` bound the mean of such trials with 95 % confidence (Student's t); they are
-    None with fewer than two trials.
+    ``low`` and ``high`` bound the mean of such trials with 95 % confidence (Student's t); they and
+    the standard deviations between trials are None with fewer than two trials.
     """
 
     name: str
@@ -55,9 +55,11 @@ class BaselineWorkload(Data, frozen=True, kw_only=True):
     tokens: int
     trials: tuple[TrialRow, ...]
     mean_milliseconds: float | None
+    deviation_milliseconds: float | None
+    low_milliseconds: float | None
+    high_milliseconds: float | None
     mean_tokens_per_second: float | None
     deviation_tokens_per_second: float | None
-    """Standard deviation between trials."""
     low: float | None
     high: float | None
     peak_rss_bytes: int | None
@@ -105,20 +107,21 @@ def _workload(
     rows = tuple(_row(blocks[trial.block], trial) for trial in trials)
     times = [row.milliseconds for row in rows if row.milliseconds is not None]
     speeds = [row.tokens_per_second for row in rows if row.tokens_per_second is not None]
-    mean = statistics.fmean(speeds) if speeds else None
-    deviation = statistics.stdev(speeds) if len(speeds) > 1 else None
-    low, high = _span(mean, deviation, len(speeds))
+    time, speed = _spread(times), _spread(speeds)
     peaks = [row.peak_rss_bytes for row in rows if row.peak_rss_bytes is not None]
     return BaselineWorkload(
         name=workload.name,
         kind=workload.kind,
         tokens=workload.tokens,
         trials=rows,
-        mean_milliseconds=statistics.fmean(times) if times else None,
-        mean_tokens_per_second=mean,
-        deviation_tokens_per_second=deviation,
-        low=low,
-        high=high,
+        mean_milliseconds=time.mean,
+        deviation_milliseconds=time.deviation,
+        low_milliseconds=time.low,
+        high_milliseconds=time.high,
+        mean_tokens_per_second=speed.mean,
+        deviation_tokens_per_second=speed.deviation,
+        low=speed.low,
+        high=speed.high,
         peak_rss_bytes=max(peaks, default=None),
     )
 
@@ -134,16 +137,22 @@ def _row(number: int, trial: Trial) -> TrialRow:
     )
 
 
-def _span(
-    mean: float | None, deviation: float | None, trials: int
-) -> tuple[float | None, float | None]:
-    """Return the interval of the mean by Student's t."""
-    if mean is None or deviation is None:
-        return None, None
+class _Spread(NamedTuple):
+    mean: float | None = None
+    deviation: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+def _spread(values: Sequence[float]) -> _Spread:
+    """Return mean, standard deviation, and the mean's interval by Student's t."""
+    if len(values) < 2:  # noqa: PLR2004 - no deviation of one value
+        return _Spread(*values)
     from scipy.stats import t  # noqa: PLC0415 - slow to load
 
-    reach = float(t.ppf((1 + LEVEL) / 2, trials - 1)) * deviation / math.sqrt(trials)
-    return mean - reach, mean + reach
+    mean, deviation = statistics.fmean(values), statistics.stdev(values)
+    reach = float(t.ppf((1 + LEVEL) / 2, len(values) - 1)) * deviation / math.sqrt(len(values))
+    return _Spread(mean, deviation, mean - reach, mean + reach)
 
 
 def render_baseline(document: BaselineDocument) -> str:
@@ -207,9 +216,13 @@ def trials_summary(workload: BaselineWorkload) -> str:
     if workload.mean_tokens_per_second is None:
         return f"{workload.name}: no trial could be measured"
     mean = numbers.throughput(workload.mean_tokens_per_second)
-    text = f"{workload.name}: {mean} tokens/s on average ({workload.mean_milliseconds:,.1f} ms)"
+    time = f"{workload.mean_milliseconds:,.1f}"
     if workload.low is None or workload.high is None:
-        return f"{text}, one trial: no interval"
+        return f"{workload.name}: {mean} tokens/s, {time} ms; one trial: no interval"
     span = f"[{numbers.throughput(workload.low)}, {numbers.throughput(workload.high)}]"
     deviation = numbers.throughput(workload.deviation_tokens_per_second)
-    return f"{text}, 95 % interval of the mean {span}, standard deviation {deviation}"
+    times = f"[{workload.low_milliseconds:,.1f}, {workload.high_milliseconds:,.1f}]"
+    return (
+        f"{workload.name}: on average {mean} tokens/s {span} and {time} ms {times} (95 % intervals "
+        f"of the means); standard deviation {deviation} and {workload.deviation_milliseconds:,.1f}"
+    )

@@ -75,7 +75,8 @@ def results_markdown(document: Document) -> str:
 def _sweep(answer: str, info: SweepInfo) -> str:
     header = sweep_headers(info)
     right = [*["---"] * len(info.axes), *["---:"] * (len(header) - len(info.axes))]
-    lines = [marked(answer), "", *(f"- {marked(item)}" for item in info.sentences), ""]
+    lines = [marked(answer), "", *(f"- {marked(item)}" for item in info.sentences)]
+    lines += [*(f"- {marked(f'{axis.name}: {axis.what}')}" for axis in info.axes), ""]
     lines += [row_line([escape(cell) for cell in header]), row_line(right)]
     lines += [row_line([escape(cell) for cell in cells]) for cells in sweep_cells(info)]
     return "\n".join(lines) + "\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,7 +9,7 @@ import msgspec
 from llamabuild.report import numbers
 from llamabuild.report.portable import clean
 from llamabuild.report.sweep_document import AxisInfo, SweepInfo, SweepPoint, SweepResult
-from llamabuild.roofline.records import MEMORY_BOUND
+from llamabuild.report.sweep_threads import advice, scaling
 from llamabuild.types.comparison import FASTER, SLOWER
 
 if TYPE_CHECKING:
@@ -18,16 +17,18 @@ if TYPE_CHECKING:
 
     from llamabuild.report.document import VariantResult, WorkloadResult
     from llamabuild.roofline import Roofline
-    from llamabuild.types.machine import Machine
-    from llamabuild.types.run import Run
+    from llamabuild.types.run import Run, Trial
 
 DEFAULT = "default"
-HALF = 0.5
 THREADS = "threads"
 
 
 def sweep_info(
-    run: Run, variants: Sequence[VariantResult], roofline: Roofline, words: Mapping[str, str]
+    run: Run,
+    variants: Sequence[VariantResult],
+    roofline: Roofline,
+    words: Mapping[str, str],
+    trials: Sequence[Trial] = (),
 ) -> SweepInfo | None:
     """Return the points of a run's sweep in the order of the axes' values; None if it is none.
 
@@ -36,6 +37,7 @@ def sweep_info(
         variants: Its variants' results, in the order of its arms.
         roofline: How near they come to what the machine allows.
         words: Each workload's name in words.
+        trials: What was measured, for what the kernel counted meanwhile.
     """
     sweep = run.sweep
     if sweep is None:
@@ -62,6 +64,7 @@ def sweep_info(
                 status=variant.status,
                 reason=variant.reason,
                 kv_cache_bytes=point.kv_cache_bytes,
+                more_memory_bytes=_more(variant, results[sweep.points[0].variant]),
                 workloads=tuple(_result(result, times) for result in variant.workloads),
             )
         )
@@ -69,14 +72,23 @@ def sweep_info(
         base=clean(sweep.base), axes=axes, points=tuple(points), answer="", sentences=()
     )
     best = [_best(info, place, name) for place, name in enumerate(words.values())]
-    told: list[str] = []
+    told = advice(info, run.workloads) if scales else []
     for place, name in enumerate(words.values() if scales else ()):
-        told += _scaling(info, place, name, run.machine, roofline)
+        told += scaling(info, place, name, machine=run.machine, roofline=roofline, trials=trials)
     return msgspec.structs.replace(
         info,
         answer=" ".join(filter(None, best)) or "Too few points of this sweep could be measured.",
         sentences=tuple(told),
     )
+
+
+def _more(variant: VariantResult, first: VariantResult) -> float | None:
+    """Return by how much the peak memory of a point exceeds the first one's, in bytes."""
+    own, other = (
+        max((w.peak_rss_bytes for w in each.workloads if w.peak_rss_bytes), default=None)
+        for each in (variant, first)
+    )
+    return None if own is None or other is None else own - other
 
 
 def _label(values: tuple[str, ...]) -> str:
@@ -124,69 +136,4 @@ def _best(info: SweepInfo, place: int, words: str) -> str:
     return (
         f"{words.capitalize()} is fastest, by its median, with {names} {best.label}: "
         f"{ratio} {span} of the speed with {first.label}.{behind}"
-    )
-
-
-def _scaling(
-    info: SweepInfo, place: int, words: str, machine: Machine, roofline: Roofline
-) -> list[str]:
-    """Say where threads stop to pay, and what is known of the reason."""
-    measured = [p for p in info.points if p.workloads and p.workloads[place].efficiency is not None]
-    if len(measured) < 2:  # noqa: PLR2004 - nothing to compare
-        return []
-    told = []
-    poor = list(takewhile(lambda p: (p.workloads[place].efficiency or 0) < HALF, measured[::-1]))
-    if poor:
-        first = poor[-1]
-        told.append(
-            f"{words.capitalize()}: with {first.label} threads or more the speedup is below half "
-            f"of the ideal (efficiency {numbers.part(first.workloads[place].efficiency)})."
-        )
-    best = max(measured, key=lambda p: p.workloads[place].median or 0.0)
-    after = [p for p in measured if int(p.values[0]) > int(best.values[0])]
-    if after:
-        surely = all(_below(p.workloads[place], best.workloads[place]) for p in after)
-        verb = "bring nothing here" if surely else "bring nothing here by their medians"
-        told.append(
-            f"{words.capitalize()}: more than {best.label} threads {verb}: "
-            f"{_why(int(after[0].values[0]), best, place, machine, roofline)}."
-        )
-    return told
-
-
-def _below(one: SweepResult, best: SweepResult) -> bool:
-    """Tell whether an interval lies wholly below another; the first point's is the ratio 1."""
-    reach = 1.0 if one.ratio is None else one.high
-    floor = 1.0 if best.ratio is None else best.low
-    return reach is not None and floor is not None and reach < floor
-
-
-def _why(count: int, best: SweepPoint, place: int, machine: Machine, roofline: Roofline) -> str:
-    """Return the reasons that measured facts support, else that there is none."""
-    reasons = []
-    cores = len(machine.affinity) // max(1, machine.cpu.threads_per_core)
-    if machine.quota_cpus is not None and count > machine.quota_cpus:
-        reasons.append(
-            f"the cgroup's quota is {machine.quota_cpus:g} CPUs, and threads beyond it are held "
-            "back in turns"
-        )
-    if count > len(machine.affinity):
-        reasons.append(
-            f"only {numbers.count(len(machine.affinity), 'CPU')} may be used, so that threads "
-            "take turns while the others wait for them"
-        )
-    elif count > cores:
-        reasons.append("two threads of one core share its arithmetic units and caches")
-    workload = best.workloads[place].name
-    share = next(
-        (s for s in roofline.shares if (s.variant, s.workload) == (best.variant, workload)), None
-    )
-    if share is not None and share.verdict == MEMORY_BOUND:
-        reasons.append(
-            f"{best.label} threads already read {numbers.part(share.bandwidth_share)} of the "
-            "bandwidth that the probes measured"
-        )
-    return "; ".join(reasons) or (
-        "neither quota, nor affinity, nor measured bandwidth explains it ('kernels' measures the "
-        "bandwidth if that was not done)"
     )

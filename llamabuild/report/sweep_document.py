@@ -42,6 +42,8 @@ class SweepPoint(Data, frozen=True, kw_only=True):
     reason: str
     kv_cache_bytes: int | None
     """Computed from the model's header; None where no axis changes it or it is not known."""
+    more_memory_bytes: float | None
+    """Peak resident memory beyond the first point's, over all workloads; measured."""
     workloads: tuple[SweepResult, ...]
 
 

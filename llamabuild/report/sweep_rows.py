@@ -20,7 +20,8 @@ def sweep_headers(info: SweepInfo) -> list[str]:
         heads += [f"{result.name} ({result.unit})", f"vs {info.points[0].label}"]
         heads += ["efficiency"] if scales(info) else []
     heads += ["KV cache"] if caches(info) else []
-    return [*heads, "peak memory"]
+    heads += ["peak memory"]
+    return [*heads, f"vs {info.points[0].label}"] if caches(info) else heads
 
 
 def sweep_cells(info: SweepInfo) -> list[list[str]]:
@@ -36,7 +37,8 @@ def sweep_cells(info: SweepInfo) -> list[list[str]]:
             cells += [numbers.throughput(result.median), compared]
             cells += [numbers.part(result.efficiency)] if scales(info) else []
         cells += [numbers.size(point.kv_cache_bytes)] if caches(info) else []
-        rows.append([*cells, numbers.size(max(peaks, default=None))])
+        cells += [numbers.size(max(peaks, default=None))]
+        rows.append([*cells, difference(point.more_memory_bytes)] if caches(info) else cells)
     return rows
 
 
@@ -50,6 +52,7 @@ def sweep_rows(document: Document) -> list[Row]:
         | {axis.name: value for axis, value in zip(info.axes, point.values, strict=True)}
         | {
             "kv_cache_bytes": point.kv_cache_bytes,
+            "more_memory_bytes": point.more_memory_bytes,
             "status": point.status,
             "reason": point.reason,
             "workload": result.name,
@@ -74,6 +77,14 @@ def scales(info: SweepInfo) -> bool:
 def caches(info: SweepInfo) -> bool:
     """Tell whether the points differ in their KV cache and its size is known."""
     return any(point.kv_cache_bytes is not None for point in info.points)
+
+
+def difference(size: float | None) -> str:
+    """Return a size with its sign: what was measured beside a computed KV cache."""
+    if size is None:
+        return numbers.MISSING
+    sign = "+" if size > 0 else "−" if size < 0 else ""
+    return f"{sign}{numbers.size(abs(size))}"
 
 
 def _compared(result: SweepResult, *, first: bool) -> str:

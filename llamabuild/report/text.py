@@ -91,8 +91,9 @@ def print_text(document: Document, console: Console) -> None:
     console.print()
     units = numbers.listing(list(dict.fromkeys(work.unit for work in document.run.workloads)))
     console.print(Text(f"{units}, ratio [interval]: {LEGEND}", style="dim"))
-    if document.sweep is None:
-        console.print(Text(VECTOR, style="dim"))
+    axes = document.sweep.axes if document.sweep else ()
+    for legend in [f"{axis.name}: {axis.what}" for axis in axes] or [VECTOR]:
+        console.print(Text(legend, style="dim"))
     console.print()
     for sentence in document.sweep.sentences if document.sweep else ():
         _print_item(sentence.replace("`", ""), console)

@@ -7,9 +7,10 @@ from itertools import product
 from math import prod
 from typing import TYPE_CHECKING
 
-from llamabuild.errors import BadInput
+from llamabuild.errors import BadInput, EnvironmentLacks
 from llamabuild.types.run import Axis, Point, Sweep
 
+from .affinity import AFFINITY, explained, this_layout
 from .settings import EQUALS, checked_value, setting_named
 
 if TYPE_CHECKING:
@@ -29,9 +30,13 @@ def make_axis(name: str, words: Sequence[str], here: Mapping[str, str]) -> Axis:
 
     Raises:
         BadInput: An unknown setting, a value that it cannot have, or no value at all.
+        EnvironmentLacks: This machine has one CPU and the axis is about which.
     """
     setting = setting_named(name)
-    texts = words or [word.format_map(here) for word in setting.sweep]
+    texts = words or [t for word in setting.sweep for t in word.format_map(here).split()]
+    if not texts and setting.sweep:
+        message = f"one CPU may be used here, which leaves no choice of {name}"
+        raise EnvironmentLacks(message, "allow more CPUs, or sweep another axis")
     if not texts:
         message = f"{setting.what}: there are no values that suit every machine"
         raise BadInput(message, f"name some, such as 'sweep {name} {setting.example}'")
@@ -40,7 +45,11 @@ def make_axis(name: str, words: Sequence[str], here: Mapping[str, str]) -> Axis:
         checked_value(name, value)
     if setting.scales:
         values.sort(key=int)
-    return Axis(setting=name, what=setting.what, values=tuple(dict.fromkeys(values)))
+    values = list(dict.fromkeys(values))
+    what = setting.what
+    if name == AFFINITY:
+        what += f" ({explained(values, this_layout())})"
+    return Axis(setting=name, what=what, values=tuple(values))
 
 
 def make_sweep(base: str, axes: Sequence[Axis]) -> Sweep:

@@ -1,4 +1,7 @@
-"""``threads=4``: a part of a composed variant that is set when it is run; nothing is built."""
+"""``threads=4``: a part of a composed variant that is set when it is run; nothing is built.
+
+Settings are entries of ``settings.toml``; ``arg:--flag=value`` is one without an entry.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ import msgspec
 
 from llamabuild.errors import BadInput, did_you_mean
 
-from .file import RequiresTable, RuntimeTable, VariantFile
+from .affinity import AFFINITY, stands_for, this_layout
+from .bench_options import complaint
+from .file import AllocatorTable, RequiresTable, RuntimeTable, VariantFile
 from .resolve import Layered
 
 if TYPE_CHECKING:
@@ -20,6 +25,12 @@ if TYPE_CHECKING:
     from .resolve import Files
 
 EQUALS = "="
+ARGUMENT = "arg:"
+"""Before an option of llama-bench that has no entry in the table."""
+OPTION = re.compile(r"--?[A-Za-z][A-Za-z0-9-]*")
+PLAIN_VALUE = r"-[0-9]+|[A-Za-z0-9_.:;^$*\\=][A-Za-z0-9_.:;^$*\\=-]{0,63}"
+"""No space, comma or plus: they part arguments, tests and parts of names; no slash, since names of
+variants become names of files."""
 
 
 class Conflict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,6 +50,7 @@ class Setting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     example: str
     bench: tuple[str, ...] = ()
     launcher: tuple[str, ...] = ()
+    allocator: str = ""
     sweep: tuple[str, ...] = ()
     scales: bool = False
     tools: tuple[str, ...] = ()
@@ -62,11 +74,13 @@ def is_setting(word: str) -> bool:
 
 
 def setting_named(name: str) -> Setting:
-    """Return a setting.
+    """Return a setting; any option of llama-bench is one, as ``arg:--cpu-strict``.
 
     Raises:
-        BadInput: There is none of that name.
+        BadInput: There is none of that name, or an option that is not to be varied.
     """
+    if name.startswith(ARGUMENT):
+        return _argument(name)
     if name not in settings():
         message = f"unknown setting '{name}'"
         remedy = did_you_mean(name, settings()) or f"known: {', '.join(settings())}"
@@ -84,6 +98,8 @@ def checked_value(name: str, value: str) -> str:
     if not re.fullmatch(setting.value, value):
         message = f"'{name}={value}' is not a value for {setting.what}"
         raise BadInput(message, f"write it like {name}={setting.example}")
+    if setting.bench and (wrong := complaint(setting.filled(setting.bench, value))):
+        raise BadInput(wrong.what, wrong.remedy)
     return value
 
 
@@ -95,6 +111,19 @@ def checked_setting(word: str) -> tuple[Setting, str]:
     """
     name, _, value = word.partition(EQUALS)
     return setting_named(name), checked_value(name, value)
+
+
+def _argument(name: str) -> Setting:
+    """An option in llama-bench's own words; whether the program has it, is asked of the program."""
+    option = name.removeprefix(ARGUMENT)
+    if not OPTION.fullmatch(option):
+        message = f"'{name}' names no option of llama-bench"
+        raise BadInput(message, f"write it like {ARGUMENT}--cpu-strict")
+    if wrong := complaint((option, "0")):
+        raise BadInput(wrong.what, wrong.remedy)
+    return Setting(
+        what=f"llama-bench's {option}", bench=(option, "{}"), value=PLAIN_VALUE, example="1"
+    )
 
 
 def with_settings(files: Files, words: Iterable[str]) -> Files:
@@ -109,11 +138,14 @@ def with_settings(files: Files, words: Iterable[str]) -> Files:
 
 def _layer(word: str) -> Layered:
     setting, value = checked_setting(word)
+    if word.startswith(f"{AFFINITY}{EQUALS}"):
+        setting, value = checked_setting(stands_for(value, this_layout()))
     file = VariantFile(
         kind="runtime",
         description=f"{word}: {setting.what}",
         conflicts={c.part: c.why for c in setting.conflicts if re.fullmatch(c.value, value)},
         requires=RequiresTable(tools=setting.tools),
+        allocator=AllocatorTable(name=setting.allocator or None),
         runtime=RuntimeTable(
             bench=setting.filled(setting.bench, value) or None,
             launcher=setting.filled(setting.launcher, value) or None,

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+import shutil
 
 import jsonschema
 import pytest
@@ -61,6 +63,46 @@ def test_axes_cross_and_what_does_not_go_together_is_a_row_with_its_reason(
     assert "fused attention alone" in points["q8_0", "off"]["reason"]
 
 
+def test_an_option_or_value_that_llama_bench_refuses_is_a_row(built, llamabuild, tmp_path):
+    asked = ("sweep", "arg:--split-mode", "none", "sideways", "arg:--no-such", "1")
+    result = llamabuild(*asked, "--quick", "--json", "--workloads", "tg", cwd=tmp_path)
+    points = {tuple(p["values"]): p for p in json.loads(result.stdout)["sweep"]["points"]}
+    assert points["", ""]["status"] == "ready"
+    assert points["none", "1"]["status"] == points["sideways", "1"]["status"] == "unsupported"
+    assert points["none", "1"]["reason"] == "its llama-bench has no --no-such 1"
+    asked = ("sweep", "arg:--split-mode", "none", "sideways")
+    result = llamabuild(*asked, "--quick", "--json", "--workloads", "tg", cwd=tmp_path)
+    points = {tuple(p["values"]): p for p in json.loads(result.stdout)["sweep"]["points"]}
+    assert points[("none",)]["status"] == "ready"
+    assert points[("sideways",)]["status"] == "unsupported"
+    assert points[("sideways",)]["reason"] == "its llama-bench has no --split-mode sideways"
+
+
+def test_layers_on_a_gpu_that_the_build_cannot_use_are_a_row(built, llamabuild, tmp_path):
+    asked = ("sweep", "gpu-layers", "--quick", "--json", "--workloads", "tg")
+    document = json.loads(llamabuild(*asked, cwd=tmp_path).stdout)
+    points = {tuple(point["values"]): point for point in document["sweep"]["points"]}
+    assert points[("0",)]["status"] == "ready"
+    assert points[("99",)]["status"] == "unsupported"
+    assert "this build has no backend for one" in points[("99",)]["reason"]
+
+
+def test_affinity_takes_what_this_machine_has(built, llamabuild, tmp_path):
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("one CPU may be used here: nothing to pin")
+    asked = ("sweep", "affinity", "--quick", "--json", "--workloads", "tg")
+    document = json.loads(llamabuild(*asked, cwd=tmp_path).stdout)
+    [axis] = document["sweep"]["axes"]
+    points = {point["values"][0]: point for point in document["sweep"]["points"]}
+    assert list(points) == ["", *axis["values"]]
+    variants = {variant["name"]: variant for variant in document["variants"]}
+    mask = variants["native+affinity=mask"]["settings"]["bench"]
+    assert mask[:1] + mask[2:] == ["-C", "--cpu-strict", "1"]
+    assert all(points[name]["status"] == "ready" for name in points if not name.startswith("node"))
+    if shutil.which("numactl") is None:
+        assert "install numactl" in points["node-0"]["reason"]
+
+
 def test_a_context_beyond_the_memory_is_not_tried(built, llamabuild, tmp_path):
     asked = ("sweep", "depth", "64", "9000000", "--quick", "--json", "--workloads", "tg")
     document = json.loads(llamabuild(*asked, cwd=tmp_path).stdout)
@@ -68,6 +110,9 @@ def test_a_context_beyond_the_memory_is_not_tried(built, llamabuild, tmp_path):
     assert small["status"] == "ready"
     assert huge["status"] == "unsupported"
     assert "model and KV cache need" in huge["reason"]
+    asked = ("sweep", "depth", "9000", "--quick", "--json", "--workloads", "tg")
+    document = json.loads(llamabuild(*asked, cwd=tmp_path).stdout)
+    assert "needs a context of 9,0" in document["sweep"]["points"][1]["reason"]
 
 
 def test_the_own_sampler_works_under_a_launcher(built, tmp_path):

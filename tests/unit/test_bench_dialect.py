@@ -80,6 +80,7 @@ def test_the_same_in_the_program_s_words(bench, dialect, said):
         ("-lm mlock", OTHER, "-lm mlock"),
         ("-rtr 1", UPSTREAM, "-rtr 1"),
         ("--verbose-please", OTHER, "--verbose-please"),
+        ("-fa sideways", UPSTREAM, "-fa sideways"),
     ],
 )
 def test_what_has_no_words_there_is_named(bench, dialect, unknown):

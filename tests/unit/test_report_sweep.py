@@ -8,23 +8,31 @@ import msgspec
 import pytest
 
 from llamabuild.compare import compare_run
-from llamabuild.pipeline.fitting import with_cache_sizes, without_the_too_large
+from llamabuild.errors import EnvironmentLacks
+from llamabuild.pipeline.fitting import (
+    check_model_fits,
+    with_cache_sizes,
+    without_the_too_large,
+)
 from llamabuild.report.csv import sweep_csv
 from llamabuild.report.html import render_html
 from llamabuild.report.markdown import render_markdown
 from llamabuild.report.material import prepare
+from llamabuild.report.sweep import sweep_info
+from llamabuild.report.sweep_rows import sweep_cells, sweep_headers
+from llamabuild.report.sweep_threads import advice
 from llamabuild.report.text import render_text
 from llamabuild.types.inputs import Traffic
 from llamabuild.types.run import Arm, Axis, DiscardedBlock
 from llamabuild.variants import load_catalogue
 from llamabuild.variants.axes import make_sweep
-from tests.runs import MACHINE, TG, make_model, make_run
+from tests.runs import MACHINE, PP, TG, make_model, make_run, make_state
 from tests.sweep_fixture import SPEED, material, threads_of
 
 
 @pytest.fixture(scope="module")
 def scaling():
-    axis = Axis(setting="threads", what="", values=("1", "2", "4", "8"))
+    axis = Axis(setting="threads", what="how many", values=("1", "2", "4", "8"))
     return material(axis, lambda name: SPEED[threads_of(name)])
 
 
@@ -47,6 +55,51 @@ def test_where_threads_stop_to_pay_and_why(scaling):
     said = " ".join(scaling.document.sweep.sentences)
     assert "with 4 threads or more the speedup is below half of the ideal (efficiency 27" in said
     assert "more than 2 threads bring nothing here: only 2 CPUs may be used" in said
+
+
+def test_the_best_counts_are_told_in_the_words_of_llama_server(scaling):
+    told = scaling.document.sweep.sentences[0]
+    assert told == (
+        "For llama-server and llama-cli: `--threads-batch 2` (pp64) and `--threads 2` (tg16)."
+    )
+
+
+def test_a_count_that_was_not_shown_is_not_recommended():
+    axis = Axis(setting="threads", what="", values=("1", "2"))
+    said = material(axis, lambda _: 1.0).document.sweep.sentences
+    assert not any("--threads" in sentence for sentence in said)
+    slower = material(axis, lambda name: 1.0 / threads_of(name)).document.sweep.sentences
+    assert "`--threads 1` (tg16)" in slower[0]
+    found = material(axis, threads_of).document.sweep
+    first, second = found.points
+    unclear = msgspec.structs.replace(second.workloads[1], verdict="no difference shown")
+    mixed = msgspec.structs.replace(
+        found,
+        points=(first, msgspec.structs.replace(second, workloads=(second.workloads[0], unclear))),
+    )
+    [told] = advice(mixed, (PP, TG))
+    assert told == (
+        "For llama-server and llama-cli: `--threads-batch 2` (pp64); "
+        "no count was shown to be best for `--threads` (tg16)."
+    )
+
+
+def test_what_the_kernel_counted_is_part_of_the_reason():
+    machine = msgspec.structs.replace(MACHINE, quota_cpus=1.0)
+    axis = Axis(setting="threads", what="", values=("1", "2"))
+    found = material(axis, lambda name: 1.0 / threads_of(name), machine)
+    states = {
+        "native+threads=1": make_state(2.0, throttled_seconds=0.0, involuntary_switches=20),
+        "native+threads=2": make_state(2.0, throttled_seconds=1.8, involuntary_switches=900),
+    }
+    trials = [msgspec.structs.replace(t, state=states.get(t.arm, t.state)) for t in found.trials]
+    said = prepare(found.run, trials, compare_run(found.run, trials)).document.sweep.sentences
+    assert any(
+        "quota is 1 CPU, and threads beyond it are held back in turns; with 2 threads the quota "
+        "held them back for 0.90 s, added over all CPUs, in each second; threads were taken off "
+        "their CPU 450 times a second, with 1 10." in sentence
+        for sentence in said
+    )
 
 
 def test_a_quota_is_the_first_reason():
@@ -92,6 +145,8 @@ def test_a_point_that_could_not_run_is_a_row_with_its_reason():
 def test_all_formats_show_it(scaling):
     text, markdown = render_text(scaling.document), render_markdown(scaling.document)
     assert "efficiency" in text
+    assert "threads: how many" in text
+    assert "- threads: how many" in markdown
     assert "| 8 |" in markdown
     page = render_html(scaling)
     assert "What each setting brings" in page
@@ -130,6 +185,38 @@ def test_the_kv_cache_is_computed_where_an_axis_changes_it():
     assert sizes("native", Axis(setting="poll", what="", values=("0",))) == [None, None]
 
 
+def test_the_memory_that_a_cache_took_stands_beside_what_was_computed():
+    found = material(Axis(setting="depth", what="", values=("4096",)), lambda _: 1.0)
+    [first, deep] = found.document.sweep.points
+    assert first.more_memory_bytes == 0
+    results = tuple(
+        msgspec.structs.replace(r, peak_rss_bytes=r.peak_rss_bytes + 94.4e6) for r in deep.workloads
+    )
+    variants = [
+        msgspec.structs.replace(
+            v,
+            workloads=tuple(
+                msgspec.structs.replace(w, peak_rss_bytes=r.peak_rss_bytes)
+                for w, r in zip(v.workloads, results, strict=True)
+            ),
+        )
+        if v.name == deep.variant
+        else v
+        for v in found.document.variants
+    ]
+    run = msgspec.structs.replace(found.run, sweep=msgspec.structs.replace(
+        found.run.sweep,
+        points=tuple(
+            msgspec.structs.replace(p, kv_cache_bytes=n)
+            for p, n in zip(found.run.sweep.points, (5_898_240, 100_270_080), strict=True)
+        ),
+    ))  # fmt: skip
+    info = sweep_info(run, variants, found.document.roofline, {"pp64": "a", "tg16": "b"})
+    assert sweep_headers(info)[-3:] == ["KV cache", "peak memory", "vs default"]
+    assert [row[-3] for row in sweep_cells(info)] == ["5.9 MB", "100 MB"]
+    assert [row[-1] for row in sweep_cells(info)] == ["0 B", "+94.4 MB"]
+
+
 def test_what_the_base_sets_itself_counts():
     depth = Axis(setting="depth", what="", values=("4096",))
     kinds = Axis(setting="kv-cache", what="", values=("q8_0",))
@@ -145,9 +232,9 @@ def test_what_cannot_fit_is_said_before_it_is_tried():
         variant=load_catalogue("pypi:x==1", []).get("native+depth=4096"),
     )
     traffic = msgspec.structs.replace(TRAFFIC, kv_bytes_per_position=1 << 20)
-    model = msgspec.structs.replace(make_model(), traffic=traffic)
 
-    def fitted(memory):
+    def fitted(memory, context=8192):
+        model = msgspec.structs.replace(make_model(), traffic=traffic, context_length=context)
         machine = msgspec.structs.replace(MACHINE, memory_bytes=memory)
         run = msgspec.structs.replace(make_run(model=model), machine=machine)
         return without_the_too_large(run, [arm])[0]
@@ -156,6 +243,19 @@ def test_what_cannot_fit_is_said_before_it_is_tried():
     assert fitted(0) == arm  # not known
     assert fitted(4 << 30).status == "unsupported"
     assert fitted(4 << 30).reason == "model and KV cache need 4.7 GB, this machine has 4.3"
+    assert fitted(8 << 30, context=4160) == arm
+    assert fitted(8 << 30, context=0) == arm  # not known
+    assert fitted(0, context=4159).status == "unsupported"
+    short = fitted(8 << 30, context=2048)
+    assert short.reason == "it needs a context of 4,160 tokens, the model's has 2,048"
+
+
+def test_a_model_too_big_for_the_machine_is_not_loaded():
+    model = msgspec.structs.replace(make_model(), size_bytes=40_000_000_000)
+    with pytest.raises(EnvironmentLacks, match=r"has 40\.0 GB, this machine 25\.8 GB of memory"):
+        check_model_fits(model, MACHINE.memory_bytes)
+    check_model_fits(model, 64 << 30)
+    check_model_fits(model, 0)  # not known
 
 
 def test_a_run_without_a_block_that_counts_says_why():

@@ -15,7 +15,7 @@ from llamabuild.variants.selection import cross
 from llamabuild.variants.settings import checked_value, settings
 from tests.runs import TG
 
-HERE = {"threads": "6", "twice": "12"}
+HERE = {"threads": "6", "twice": "12", "affinity": "first-1 cores mask node-0"}
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +40,14 @@ def test_a_launcher_comes_before_the_program(catalogue):
     argv = bench_argv(Path("llama-bench"), task, runtime, Dialect(format="jsonl", choices={}))
     assert argv[:4] == ["taskset", "-c", "0,2-3", "llama-bench"]
     assert argv[argv.index("--poll") + 1] == "0"
+
+
+def test_huge_pages_come_with_glibc_and_no_other_allocator(catalogue):
+    variant = catalogue.get("native+huge-pages=on")
+    assert variant.allocator.name == "glibc"
+    assert variant.runtime.bench == ("-lm", "none")
+    with pytest.raises(CannotCombine, match=r"allocator.name is 'mimalloc' in .* and 'glibc'"):
+        catalogue.get("native+mimalloc+huge-pages=on")
 
 
 def test_what_a_launcher_needs_is_required(catalogue):
@@ -80,7 +88,7 @@ def test_settings_that_contradict_each_other_do_not_go_together(catalogue, name,
 def test_every_setting_has_an_example_and_an_effect(name):
     setting = settings()[name]
     checked_value(name, setting.example)
-    assert setting.bench or setting.launcher
+    assert setting.bench or setting.launcher or name == "affinity"
     assert not set(by_option(setting.bench)) & {"-m", "-p", "-n", "-o", "-r", "-pg"}
     assert "+" not in setting.example
     for word in setting.sweep and make_axis(name, (), HERE).values:
@@ -126,6 +134,39 @@ def test_points_of_one_axis_begin_with_the_default():
 def test_threads_begin_with_the_fewest():
     points = make_sweep("native", [axis("threads", "1", "2")]).points
     assert [p.variant for p in points] == ["native+threads=1", "native+threads=2"]
+
+
+def test_any_option_of_llama_bench_is_an_axis(catalogue):
+    made = make_axis("arg:--cpu-strict", ["0", "1"], HERE)
+    assert made.what == "llama-bench's --cpu-strict"
+    names = [p.variant for p in make_sweep("native", [made, axis("poll", "0")]).points]
+    assert names[1:] == ["native+arg:--cpu-strict=0+poll=0", "native+arg:--cpu-strict=1+poll=0"]
+    assert catalogue.get(names[2]).runtime.bench == ("--cpu-strict", "1", "--poll", "0")
+    override = catalogue.get("native+arg:-ot=ffn_.*=CPU")
+    assert override.runtime.bench == ("-ot", "ffn_.*=CPU")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("arg:-m", "other.gguf", "'-m' is not a variant's to set"),
+        ("arg:--n-gen", "5", "not a variant's to set"),
+        ("arg:--output", "csv", "not a variant's to set"),
+        ("arg:-b", "32-64", "several tests"),
+        ("arg:-b", "32,64", "not a value"),
+        ("arg:-dev", "--list-devices", "not a value"),
+        ("arg:-ot", "a b", "not a value"),
+        ("arg:rm", "1", "names no option"),
+    ],
+)
+def test_what_an_option_may_not_be(name, value, says):
+    with pytest.raises(BadInput, match=says):
+        make_axis(name, [value], HERE)
+
+
+def test_an_option_and_the_setting_of_the_same_contradict_each_other(catalogue):
+    with pytest.raises(CannotCombine, match="-b"):
+        catalogue.get("native+batch=64+arg:--batch-size=32")
 
 
 def test_axes_are_crossed():

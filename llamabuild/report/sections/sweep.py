@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from llamabuild.report.plots import SWEEP as SWEEP_PLOT
 from llamabuild.report.sections.section import Section, picture
-from llamabuild.report.sweep_rows import caches, scales
+from llamabuild.report.sweep_rows import caches, difference, scales
 
 if TYPE_CHECKING:
     from llamabuild.report.material import Material
@@ -25,6 +25,7 @@ def _context(material: Material) -> dict[str, Any] | None:
             for axis in info.axes
         ],
         "caches": caches(info),
+        "difference": difference,
     }
 
 
