@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from llamabuild.bench.dialect import dialect_of, translated
+from llamabuild.bench.driver import lacking_options
 from llamabuild.bench.equivalence import (
     Setting,
     check_equivalence,
@@ -39,7 +39,7 @@ PROGRAM = "llama-perplexity"
 def check_all(run: Run, observer: Observer, interrupts: Interrupts) -> tuple[Arm, ...]:
     """Return the arms with their equivalence; those that compute something else are not ready.
 
-    One whose llama-bench lacks an option that it is to be run with is ``unsupported``,
+    One whose program lacks an option that it is to be run with is ``unsupported``,
     as is one whose allocator is not there; an allocator that nobody knows is a ``bad variant``.
 
     Raises:
@@ -87,13 +87,13 @@ def check_all(run: Run, observer: Observer, interrupts: Interrupts) -> tuple[Arm
 
 
 def _lacking(arm: Arm) -> str:
-    """Say which arguments of the variant its llama-bench has no words for, if any."""
+    """Say which arguments of the variant its program has no words for, if any."""
     assert arm.build is not None
     assert arm.variant is not None
     runtime = runtime_with_allocator(arm.variant)
-    dialect = dialect_of(files_folder(arm.build.id) / BENCH, runtime)
-    unknown = translated(runtime.bench, dialect).unknown
-    return f"its llama-bench has no {', '.join(unknown)}" if unknown else ""
+    name = runtime.program or BENCH
+    unknown = lacking_options(files_folder(arm.build.id) / name, runtime)
+    return f"its {name} has no {', '.join(unknown)}" if unknown else ""
 
 
 def _check(arm: Arm, baseline: Arm, model: Model, setting: Setting) -> Equivalence:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from llamabuild.types.variant import Runtime
 
 DEPTH, KEYS, VALUES = "-d", "-ctk", "-ctv"
-SIZED_BY = frozenset({"depth", "kv-cache"})
+SIZED_BY = frozenset({"depth", "kv-cache", "parallel"})
 """Axes on which the KV cache depends."""
 USABLE = 0.9
 """Share of the memory that one program can have before the machine swaps or kills."""
@@ -50,9 +50,10 @@ def _fitted(arm: Arm, run: Run) -> Arm:
     memory = run.machine.memory_bytes
     if arm.status != "pending" or arm.variant is None or not memory:
         return arm
-    if DEPTH not in by_option(arm.variant.runtime.bench):
+    runtime = arm.variant.runtime
+    if DEPTH not in by_option(runtime.bench) and not runtime.program:
         return arm
-    cache = _cache(arm.variant.runtime, run.model, run.workloads)
+    cache = _cache(runtime, run.model, run.workloads)
     if cache is None or run.model.size_bytes + cache <= USABLE * memory:
         return arm
     need = (run.model.size_bytes + cache) / 1e9
@@ -67,4 +68,6 @@ def _cache(runtime: Runtime, model: Model, workloads: Sequence[Workload]) -> int
         return None
     keys, values = ("".join(options.get(name, ("f16",))) for name in (KEYS, VALUES))
     positions = int(depth) + max(workload.tokens for workload in workloads)
-    return kv_cache_bytes(model, positions, keys, values)
+    each = kv_cache_bytes(model, positions, keys, values)
+    # Of the other programs' modes, llama-batched-bench's is a number: of caches of that size.
+    return each and each * (int(runtime.mode) if runtime.mode.isdecimal() else 1)

@@ -10,6 +10,7 @@ import msgspec
 from llamabuild.report import numbers
 from llamabuild.report.portable import clean
 from llamabuild.report.sweep_document import AxisInfo, SweepInfo, SweepPoint, SweepResult
+from llamabuild.report.sweep_programs import PARALLEL, acceptance_rates, program_sentences
 from llamabuild.roofline.records import MEMORY_BOUND
 from llamabuild.types.comparison import FASTER, SLOWER
 
@@ -19,20 +20,27 @@ if TYPE_CHECKING:
     from llamabuild.report.document import VariantResult, WorkloadResult
     from llamabuild.roofline import Roofline
     from llamabuild.types.machine import Machine
-    from llamabuild.types.run import Run
+    from llamabuild.types.run import Run, Trial
 
 DEFAULT = "default"
 HALF = 0.5
 THREADS = "threads"
+WAITING = "ttft"
+"""Kind of workload whose result is a time."""
 
 
 def sweep_info(
-    run: Run, variants: Sequence[VariantResult], roofline: Roofline, words: Mapping[str, str]
+    run: Run,
+    trials: Sequence[Trial],
+    variants: Sequence[VariantResult],
+    roofline: Roofline,
+    words: Mapping[str, str],
 ) -> SweepInfo | None:
     """Return the points of a run's sweep in the order of the axes' values; None if it is none.
 
     Args:
         run: The run.
+        trials: Its trials.
         variants: Its variants' results, in the order of its arms.
         roofline: How near they come to what the machine allows.
         words: Each workload's name in words.
@@ -48,8 +56,10 @@ def sweep_info(
         )
         for axis in sweep.axes
     )
-    scales = [axis.setting for axis in sweep.axes] == [THREADS]
+    only = sweep.axes[0].setting if len(sweep.axes) == 1 else ""
+    scales = only in {THREADS, PARALLEL}
     results = {arm.name: result for arm, result in zip(run.arms, variants, strict=True)}
+    rates = acceptance_rates(run, trials)
     points = []
     for point in sweep.points:
         variant = results[point.variant]
@@ -62,7 +72,10 @@ def sweep_info(
                 status=variant.status,
                 reason=variant.reason,
                 kv_cache_bytes=point.kv_cache_bytes,
-                workloads=tuple(_result(result, times) for result in variant.workloads),
+                workloads=tuple(
+                    _result(result, times, run, rates.get((point.variant, result.name)))
+                    for result in variant.workloads
+                ),
             )
         )
     info = SweepInfo(
@@ -70,8 +83,9 @@ def sweep_info(
     )
     best = [_best(info, place, name) for place, name in enumerate(words.values())]
     told: list[str] = []
-    for place, name in enumerate(words.values() if scales else ()):
+    for place, name in enumerate(words.values() if only == THREADS else ()):
         told += _scaling(info, place, name, run.machine, roofline)
+    told += program_sentences(run, trials, info, words)
     return msgspec.structs.replace(
         info,
         answer=" ".join(filter(None, best)) or "Too few points of this sweep could be measured.",
@@ -83,7 +97,11 @@ def _label(values: tuple[str, ...]) -> str:
     return ", ".join(value or DEFAULT for value in values) if any(values) else DEFAULT
 
 
-def _result(result: WorkloadResult, ideal: float | None) -> SweepResult:
+def _result(
+    result: WorkloadResult, ideal: float | None, run: Run, acceptance: float | None
+) -> SweepResult:
+    workload = next(load for load in run.workloads if load.name == result.name)
+    waited = result.median is not None and workload.kind == WAITING
     efficiency = None
     if ideal is not None:
         ratio = 1.0 if result.ratio is None and result.median is not None else result.ratio
@@ -99,6 +117,8 @@ def _result(result: WorkloadResult, ideal: float | None) -> SweepResult:
         detectable=result.detectable,
         efficiency=efficiency,
         peak_rss_bytes=result.peak_rss_bytes,
+        first_token_ms=1e3 * workload.tokens / result.median if waited and result.median else None,
+        acceptance=acceptance,
     )
 
 
