@@ -54,16 +54,18 @@ def facts() -> Facts:
 
 def perplexity_arguments(bench: Sequence[str]) -> Translation:
     """Translate for llama-perplexity; options that no output depends on are left out."""
-    return _translation(bench, ())
+    return _translation(bench, facts().without_effect.with_value, ())
 
 
 def timed_arguments(bench: Sequence[str]) -> Translation:
     """Translate for a program that is timed: how threads run and weights are read matters too."""
-    return _translation(bench, facts().without_effect.same)
+    return _translation(bench, (), facts().without_effect.same)
 
 
-def _translation(bench: Sequence[str], same: Sequence[str]) -> Translation:
-    """Translate; an option of ``same`` is taken over as it is."""
+def _translation(
+    bench: Sequence[str], left_out: Sequence[str], taken_over: Sequence[str]
+) -> Translation:
+    """Translate; options with a value that are left out, or taken over as they are, are named."""
     known = {name: option for option in facts().option for name in option.names}
     arguments: list[str] = []
     untranslated: list[str] = []
@@ -71,13 +73,12 @@ def _translation(bench: Sequence[str], same: Sequence[str]) -> Translation:
     while rest:
         name = rest.pop(0)
         plain = name.replace("_", "-") if name.startswith("--") else name
-        if plain in same and rest:
-            arguments += [name, rest.pop(0)]
-            continue
         if plain in facts().without_effect.alone:
             continue
-        if plain in facts().without_effect.with_value:
+        if plain in left_out:
             del rest[:1]
+        elif plain in taken_over and rest:
+            arguments += [name, rest.pop(0)]
         elif plain in known and rest:
             value = rest.pop(0)
             translated = _translated(known[plain], value)

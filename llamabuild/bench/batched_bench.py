@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .task import Task
 
-OPTIONS = ("--output-format",)
+OPTIONS: tuple[str, ...] = ("--output-format",)
 TIMES = {"pp": "t_pp", "tg": "t_tg"}
 """Field of the seconds that a kind of workload took."""
 

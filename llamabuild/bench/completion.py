@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
     from .task import Task
 
-OPTIONS = ("--prompt-cache", "--prompt-cache-ro", "--no-conversation", "--no-display-prompt")
+OPTIONS: tuple[str, ...] = (
+    "--prompt-cache",
+    "--prompt-cache-ro",
+    "--no-conversation",
+    "--no-display-prompt",
+)
 ON = "on"
 SPARE = 16
 """Positions beside the prompt's: the token that is generated, and a start of the text that another

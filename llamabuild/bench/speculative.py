@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .task import Task
 
-OPTIONS = ("--spec-type", "--spec-ngram-simple-size-n", "--spec-draft-model")
+OPTIONS: tuple[str, ...] = ("--spec-type", "--spec-ngram-simple-size-n", "--spec-draft-model")
 OFF, DRAFT = "off", "draft"
 NEVER = ("--spec-type", "ngram-simple", "--spec-ngram-simple-size-n", "1024",
          "--spec-ngram-simple-size-m", "1")  # fmt: skip

@@ -65,7 +65,7 @@ def test_settings_of_the_variant_are_told_in_the_words_of_the_program():
     assert argv[argv.index("--poll") + 1] == "0"
     assert argv[argv.index("-lm") + 1] == "none"
     assert "--no-repack" in argv
-    assert timed_arguments(("-d", "512")).untranslated == ()
+    assert timed_arguments(("-d", "512", "-t", "2")).untranslated == ("-d 512",)
     assert perplexity_arguments(bench).arguments == (
         *("--threads", "7", "--cache-type-k", "q8_0", "--no-repack"),
     )
