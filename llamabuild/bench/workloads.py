@@ -27,6 +27,7 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     programs: tuple[str, ...]
     option: str = ""
     field: str = ""
+    unit: str = "tokens/s"
 
 
 class Size(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -115,4 +116,5 @@ def _workload(name: str, program: str, size: Size, model: Model) -> Workload:
         tokens=tokens,
         seconds=facts().seconds,
         max_repetitions=facts().max_repetitions if facts().kinds[kind].option else 1,
+        unit=facts().kinds[kind].unit,
     )

@@ -51,9 +51,9 @@ def program_sentences(
     told: list[str] = []
     for place, name in enumerate(words.values()):
         measured = [p for p in info.points if p.workloads and p.workloads[place].median is not None]
+        told += _gain(info, measured, place, name)
         for point in measured[1:]:
             first, result = measured[0], point.workloads[place]
-            told += _gain(info, first, point, place, name)
             if result.first_token_ms is not None:
                 told.append(_first_token(first, point, place, name))
             told += _guesses(result, point, run)
@@ -63,15 +63,18 @@ def program_sentences(
 
 
 def _gain(
-    info: SweepInfo, first: SweepPoint, point: SweepPoint, place: int, words: str
+    info: SweepInfo, measured: Sequence[SweepPoint], place: int, words: str
 ) -> Iterator[str]:
-    result = point.workloads[place]
-    if [axis.name for axis in info.axes] != [PARALLEL] or result.ratio is None:
+    """Say what sequences at once bring together, and what is left of each one's speed."""
+    batched = [p for p in measured[1:] if p.workloads[place].ratio is not None]
+    if [axis.name for axis in info.axes] != [PARALLEL] or not batched:
         return
+    results = [(point.label, point.workloads[place]) for point in batched]
+    together = numbers.listing([f"{_ratio(result)} with {label}" for label, result in results])
+    each = numbers.listing([numbers.part(result.efficiency) for _, result in results])
     yield (
-        f"{words.capitalize()}: the throughput of {point.label} sequences at once is "
-        f"{_ratio(result)} that of {first.label}; each of them runs at "
-        f"{numbers.part(result.efficiency)} of its speed there."
+        f"{words.capitalize()}: against {measured[0].label} at a time, sequences at once bring a "
+        f"throughput of {together}; each of them then runs at {each} of its speed."
     )
 
 
