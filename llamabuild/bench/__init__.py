@@ -2,11 +2,13 @@
 
 from .equivalence import Setting, check_equivalence, write_reference
 from .loop import Arms, Watcher, measure
+from .prompts import Inputs
 from .schedule import standard_schedule
 from .workloads import check_workloads, choose_workloads
 
 __all__ = [
     "Arms",
+    "Inputs",
     "Setting",
     "Watcher",
     "check_equivalence",

@@ -15,7 +15,8 @@ from llamabuild.types.run import Workload
 
 from .bindings import allocating_libraries, debug_environment, has_loader, not_preloaded
 from .dialect import dialect_of
-from .llama_bench import Task, bench_argv
+from .llama_bench import bench_argv
+from .task import Task
 
 if TYPE_CHECKING:
     from pathlib import Path

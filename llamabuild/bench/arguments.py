@@ -1,4 +1,4 @@
-"""From a variant's llama-bench arguments to those with which llama-perplexity computes the same."""
+"""From a variant's llama-bench arguments to those with which another program does the same."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ class WithoutEffect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     with_value: tuple[str, ...]
     alone: tuple[str, ...]
+    same: tuple[str, ...]
+    """Of those with a value, the ones that other programs have too; they matter to the clock."""
 
 
 class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,7 +38,7 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Translation(msgspec.Struct, frozen=True):
-    """What llama-perplexity is given, and what could not be told to it."""
+    """What the other program is given, and what could not be told to it."""
 
     arguments: tuple[str, ...]
     untranslated: tuple[str, ...]
@@ -51,7 +53,19 @@ def facts() -> Facts:
 
 
 def perplexity_arguments(bench: Sequence[str]) -> Translation:
-    """Translate arguments of llama-bench; those that no output depends on are left out."""
+    """Translate for llama-perplexity; options that no output depends on are left out."""
+    return _translation(bench, facts().without_effect.with_value, ())
+
+
+def timed_arguments(bench: Sequence[str]) -> Translation:
+    """Translate for a program that is timed: how threads run and weights are read matters too."""
+    return _translation(bench, (), facts().without_effect.same)
+
+
+def _translation(
+    bench: Sequence[str], left_out: Sequence[str], taken_over: Sequence[str]
+) -> Translation:
+    """Translate; options with a value that are left out, or taken over as they are, are named."""
     known = {name: option for option in facts().option for name in option.names}
     arguments: list[str] = []
     untranslated: list[str] = []
@@ -61,8 +75,10 @@ def perplexity_arguments(bench: Sequence[str]) -> Translation:
         plain = name.replace("_", "-") if name.startswith("--") else name
         if plain in facts().without_effect.alone:
             continue
-        if plain in facts().without_effect.with_value:
+        if plain in left_out:
             del rest[:1]
+        elif plain in taken_over and rest:
+            arguments += [name, rest.pop(0)]
         elif plain in known and rest:
             value = rest.pop(0)
             translated = _translated(known[plain], value)

@@ -2,43 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from .dialect import facts as dialects
 from .dialect import translated
-from .workloads import facts
+from .task import BadOutput, Measured
+from .workloads import kinds_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from llamabuild.types.run import Workload
     from llamabuild.types.variant import Runtime
 
     from .dialect import Dialect
-
-
-class BadOutput(Exception):
-    """llama-bench ended well but what it printed is not a measurement; says why."""
-
-
-class Measured(msgspec.Struct, frozen=True):
-    """One result of llama-bench."""
-
-    samples_ns: tuple[int, ...]
-    output: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """What one process of llama-bench is to do."""
-
-    model: Path
-    workload: Workload
-    repetitions: int
-    threads: int
+    from .task import Task
 
 
 def bench_argv(program: Path, task: Task, runtime: Runtime, dialect: Dialect) -> list[str]:
@@ -52,8 +31,8 @@ def bench_argv(program: Path, task: Task, runtime: Runtime, dialect: Dialect) ->
 
 def program_argv(program: Path, task: Task, runtime: Runtime, dialect: Dialect) -> list[str]:
     """Return the same without what starts the program."""
-    sizes = {kind.option: "0" for kind in facts().kinds.values()}
-    sizes[facts().kinds[task.workload.kind].option] = str(task.workload.tokens)
+    sizes = {kind.option: "0" for kind in kinds_of().values()}
+    sizes[kinds_of()[task.workload.kind].option] = str(task.workload.tokens)
     return [
         str(program),
         *("-m", str(task.model), "-o", dialect.format, "-r", str(task.repetitions)),
@@ -71,7 +50,7 @@ def read_output(text: str, task: Task, dialect: Dialect) -> Measured:
             have measured.
     """
     output = _only_result(text, dialect.format)
-    for kind, fact in facts().kinds.items():
+    for kind, fact in kinds_of().items():
         expected = task.workload.tokens if kind == task.workload.kind else 0
         if (reported := _field(output, fact.field)) != expected:
             message = f"llama-bench reports {fact.field} {reported}, not {expected}"
@@ -84,7 +63,7 @@ def read_output(text: str, task: Task, dialect: Dialect) -> Measured:
     if not all(type(sample) is int and sample > 0 for sample in samples):
         message = f"llama-bench printed samples that are not durations: {samples[:3]}"
         raise BadOutput(message)
-    return Measured(samples_ns=tuple(samples), output=output)
+    return Measured(samples_ns=tuple(samples), tokens=task.workload.tokens, output=output)
 
 
 def _only_result(text: str, form: str) -> dict[str, Any]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from statistics import median
 from typing import TYPE_CHECKING
 
 from llamabuild.types.run import INTERRUPTED_BLOCK, NOISE_ARM, DiscardedBlock
 
-from .llama_bench import Task
 from .noise import disturbance
+from .prompts import Inputs
 from .schedule import block_order
+from .task import Task
 from .trial import run_trial
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Arms:
     programs: Mapping[str, Path]
     runtimes: Mapping[str, Runtime]
     model: Path
+    inputs: Inputs = field(default_factory=Inputs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +135,9 @@ class _Loop:
                     workload=workloads[workload],
                     repetitions=self.repetitions(block, source, workloads[workload]),
                     threads=self.run.threads,
+                    prompt=self.arms.inputs.prompts.get(workload),
+                    prefix=self.arms.inputs.prefixes.get((source, workload)),
+                    draft=self.arms.inputs.draft,
                 ),
                 self.arms.runtimes[source],
                 arm=arm,

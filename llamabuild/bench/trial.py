@@ -9,8 +9,8 @@ from llamabuild.machine.state import StateMeter
 from llamabuild.process import run
 from llamabuild.types.run import Trial
 
-from .dialect import dialect_of
-from .llama_bench import BadOutput, bench_argv, read_output
+from .driver import command_of
+from .task import BadOutput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from llamabuild.process import Finished
     from llamabuild.types.variant import Runtime
 
-    from .llama_bench import Task
+    from .task import Task
 
 
 def run_trial(
@@ -33,17 +33,20 @@ def run_trial(
     timeout_seconds: float,
     execute: Callable[..., Finished] = run,
 ) -> Trial:
-    """Run llama-bench once. A crash, a hang or nonsense becomes a trial with its reason."""
-    dialect = dialect_of(program, runtime)
-    argv = bench_argv(program, task, runtime, dialect)
+    """Run the program once. A crash, a hang or nonsense becomes a trial with its reason."""
+    command = command_of(program, task, runtime)
     started = datetime.now(UTC)
     meter = StateMeter()
     finished = execute(
-        argv, environment=runtime.environment, closed=True, timeout_seconds=timeout_seconds
+        command.argv,
+        environment=runtime.environment,
+        closed=True,
+        timeout_seconds=timeout_seconds,
     )
     state = meter.finish(finished.usage, finished.wall_seconds, finished.peak_rss_bytes)
     status, error = "ok", ""
     samples: tuple[int, ...] = ()
+    tokens = task.workload.tokens
     output: dict[str, Any] = {}
     if finished.timed_out:
         status, error = "timeout", f"no result within {timeout_seconds:.0f} s"
@@ -51,11 +54,11 @@ def run_trial(
         status, error = "crashed", finished.failure()
     else:
         try:
-            measured = read_output(finished.stdout, task, dialect)
+            measured = command.read(finished)
         except BadOutput as bad:
             status, error = "bad output", str(bad)
         else:
-            samples, output = measured.samples_ns, measured.output
+            samples, tokens, output = measured.samples_ns, measured.tokens, measured.output
     # Where the model lies on this machine is nobody's business in a stored run.
     if "model_filename" in output:
         output = {**output, "model_filename": task.model.name}
@@ -68,7 +71,7 @@ def run_trial(
         error=error,
         started=started.isoformat(timespec="milliseconds"),
         samples_ns=samples,
-        tokens=task.workload.tokens,
+        tokens=tokens,
         output=output,
         state=state,
     )

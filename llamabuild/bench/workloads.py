@@ -21,11 +21,13 @@ NAMED = re.compile(r"([a-z]+)([0-9]{0,9})")
 
 
 class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How llama-bench is asked for a kind of workload."""
+    """How llama-bench, or the programs named, are asked for a kind of workload."""
 
     description: str
-    option: str
-    field: str
+    programs: tuple[str, ...]
+    option: str = ""
+    field: str = ""
+    unit: str = "tokens/s"
 
 
 class Size(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,36 +53,46 @@ def facts() -> Facts:
     return msgspec.toml.decode(data, type=Facts)
 
 
-def check_workloads(names: Sequence[str]) -> None:
+def kinds_of(program: str = "") -> dict[str, Kind]:
+    """Return the kinds that a program can be asked for; by default llama-bench's."""
+    return {name: kind for name, kind in facts().kinds.items() if program in kind.programs}
+
+
+def check_workloads(names: Sequence[str], program: str = "") -> None:
     """Refuse names that no model could make right; needs nothing but the names.
 
     Raises:
-        BadInput: An unknown kind, or no tokens.
+        BadInput: A kind that the program (by default llama-bench) does not have, or no tokens.
     """
     for name in names:
-        _parsed(name)
+        _parsed(name, program)
 
 
-def choose_workloads(model: Model, names: Sequence[str] = ()) -> tuple[Workload, ...]:
+def choose_workloads(
+    model: Model, names: Sequence[str] = (), program: str = ""
+) -> tuple[Workload, ...]:
     """Return the named workloads, by default one of each kind, in sizes that suit the model.
 
-    ``pp`` means the model's own size; ``pp512`` means 512 tokens.
+    ``pp`` means the model's own size; ``pp512`` means 512 tokens. The kinds are those of the
+    program, by default llama-bench.
 
     Raises:
         BadInput: As :func:`check_workloads`, or more tokens than the model's context holds.
     """
     size = next(s for s in facts().sizes if model.parameters <= s.parameters_up_to)
-    chosen = [_workload(name, size, model) for name in names or facts().kinds]
+    chosen = [_workload(name, program, size, model) for name in names or kinds_of(program)]
     return tuple({workload.name: workload for workload in chosen}.values())
 
 
-def _parsed(name: str) -> tuple[str, int | None]:
+def _parsed(name: str, program: str) -> tuple[str, int | None]:
     """Kind and number of tokens, None where the model decides."""
     match = NAMED.fullmatch(name)
     kind = match[1] if match else name
-    if match is None or kind not in facts().kinds:
-        known = facts().kinds
+    known = kinds_of(program)
+    if match is None or kind not in known:
         message = f"unknown workload '{name}'"
+        if program:
+            message = f"{program} has no workload '{name}'"
         remedy = did_you_mean(kind, known) or f"known: {', '.join(known)}, with or without a size"
         raise BadInput(message, remedy)
     if not match[2]:
@@ -91,8 +103,8 @@ def _parsed(name: str) -> tuple[str, int | None]:
     return kind, int(match[2])
 
 
-def _workload(name: str, size: Size, model: Model) -> Workload:
-    kind, wanted = _parsed(name)
+def _workload(name: str, program: str, size: Size, model: Model) -> Workload:
+    kind, wanted = _parsed(name, program)
     tokens = wanted or size.tokens[kind]
     if tokens > model.context_length:
         message = f"workload '{name}': {tokens} tokens, the model's context is"
@@ -103,5 +115,6 @@ def _workload(name: str, size: Size, model: Model) -> Workload:
         kind=kind,
         tokens=tokens,
         seconds=facts().seconds,
-        max_repetitions=facts().max_repetitions,
+        max_repetitions=facts().max_repetitions if facts().kinds[kind].option else 1,
+        unit=facts().kinds[kind].unit,
     )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from llamabuild.types.build import Build, Plan
 
 EVERYTHING, LIBRARIES, KERNELS, NOTHING = "everything", "libraries", "kernels", "nothing"
+PROGRAM = "a program"
 LIBRARY_ARGUMENT = "-DLLAMABUILD_LIBRARY_"
 FEW_HITS = 0.1
 """Share of compilations that the cache may answer in a build that counts as a full one."""
@@ -38,6 +39,11 @@ class Experience:
         for build in sorted(builds, key=lambda build: build.created, reverse=True):
             key = _key(compiled_kind(build), build.plan)
             self._seconds.setdefault(key, []).append(build.seconds)
+        self._trees = {_tree(build.plan) for build in builds}
+
+    def knows_tree(self, plan: Plan) -> bool:
+        """Tell whether anything of the same source was built by the same compilers."""
+        return _tree(plan) in self._trees
 
     def duration(self, compiles: str, plan: Plan, *, jobs: int) -> Duration:
         """Return what a build that compiles so much will take, by builds like it or the table."""
@@ -50,6 +56,7 @@ class Experience:
             EVERYTHING: table.everything_cpu_seconds,
             LIBRARIES: table.libraries_cpu_seconds,
             KERNELS: table.kernels_cpu_seconds,
+            PROGRAM: table.program_cpu_seconds,
             NOTHING: 0.0,
         }[compiles]
         return Duration(seconds=cpu_seconds / jobs, basis="table")
@@ -58,14 +65,21 @@ class Experience:
 def compiled_kind(build: Build) -> str:
     """Return how much was compiled, the rest being cached.
 
-    ``everything``, ``libraries`` (ggml and the decode part of libllama), ``kernels`` (libggml-cpu)
-    or ``nothing``.
+    ``everything``, ``libraries`` (ggml and the decode part of libllama), ``kernels`` (libggml-cpu),
+    ``a program`` besides those of every build, or ``nothing``.
     """
     if build.cache_hits < 0 or build.cache_hits <= FEW_HITS * build.compiled:
         return EVERYTHING
     if build.cache_hits == build.compiled:
         return NOTHING
+    if further_programs(build.plan):
+        return PROGRAM
     return LIBRARIES if library_arguments(build.plan) else KERNELS
+
+
+def further_programs(plan: Plan) -> frozenset[str]:
+    """Return the programs of a plan that other builds don't have."""
+    return frozenset(plan.outputs) - frozenset(switches().targets)
 
 
 def library_arguments(plan: Plan) -> tuple[str, ...]:
@@ -76,4 +90,8 @@ def library_arguments(plan: Plan) -> tuple[str, ...]:
 def _key(compiles: str, plan: Plan) -> tuple[object, ...]:
     compile_steps = [step.argv for step in plan.steps if step.name == "compile"]
     jobs = [argv[argv.index("-j") + 1] for argv in compile_steps if "-j" in argv]
-    return compiles, plan.source_digest, *(tool.sha256 for tool in plan.compilers), *jobs
+    return compiles, *_tree(plan), *jobs
+
+
+def _tree(plan: Plan) -> tuple[str, ...]:
+    return plan.source_digest, *(tool.sha256 for tool in plan.compilers)

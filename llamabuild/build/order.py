@@ -13,8 +13,10 @@ from .experience import (
     KERNELS,
     LIBRARIES,
     NOTHING,
+    PROGRAM,
     Duration,
     Experience,
+    further_programs,
     library_arguments,
 )
 from .plan import cmake_variables
@@ -41,7 +43,8 @@ class BuildEstimate(Data, frozen=True, kw_only=True):
     seconds: float
     """Expected wall time; 0 when the build is in the store."""
     compiles: str
-    """``nothing``, ``kernels`` (one library), ``libraries`` (ggml, libllama) or ``everything``."""
+    """``nothing``, ``kernels`` (one library), ``libraries`` (ggml, libllama), ``a program`` or
+    ``everything``."""
     basis: str
     """Where ``seconds`` comes from: builds made here, or a table."""
 
@@ -68,7 +71,9 @@ def ordered_plans(
             if (same := there.get(plan.build_id)) is not None and same is not plan:
                 expected = Duration(seconds=0.0, basis=f"the build of {same.variant}")
             elif same is None:
-                if not warm or not compiler_cache:
+                if compiler_cache and further_programs(plan) and experience.knows_tree(plan):
+                    compiles = PROGRAM
+                elif not warm or not compiler_cache:
                     compiles = EVERYTHING
                 else:
                     compiles = KERNELS if library_arguments(plan) in warm else LIBRARIES

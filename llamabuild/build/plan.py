@@ -24,6 +24,7 @@ from .library_flags import GCC, LLD, compiler_family, joined, library_flags, nam
 from .llvm import lld_of
 from .pgo import check_tools, instrument_flags, use_flags
 from .profile_keys import ANY_MODEL, find_profile, profile_key, program_key
+from .programs import program_targets, program_variables
 from .switches import HARNESS, switches
 from .training import training
 
@@ -88,7 +89,8 @@ def instrumented_plan(
         BadInput: The variant asks for what its compiler does not have.
     """
     alone = msgspec.structs.replace(variant.optimize, pgo=False, bolt=False)
-    bare = msgspec.structs.replace(variant, optimize=alone)
+    runtime = msgspec.structs.replace(variant.runtime, program="")
+    bare = msgspec.structs.replace(variant, optimize=alone, runtime=runtime)
     add = _Profiling(instrument=True)
     plan = _planned(bare, source, jobs, add, compiler_cache=compiler_cache)
     return plan, program_key(plan.build_id, source.tree)
@@ -135,7 +137,8 @@ def _planned(
     family = compiler_family(compilers[1])
     wished = library_flags(variant, family)
     library = joined(wished, _profile_flags(family, profiling))
-    targets = (training().program,) if profiling.instrument else switches().targets
+    every = (*switches().targets, *program_targets(variant))
+    targets = (training().program,) if profiling.instrument else every
     unity = switches().unity.get(source.archive_sha256)
     identity = {
         "format": FORMAT,
@@ -264,7 +267,8 @@ def cmake_variables(variant: Variant, tree: Mapping[str, str] | None = None) -> 
         "CMAKE_SHARED_LINKER_FLAGS": variant.flags.link,
     }
     joined = {name: " ".join(values) for name, values in flags.items() if values}
-    return {**switches().cmake, **(tree or {}), **variant.cmake, **joined}
+    besides = {**(tree or {}), **program_variables(variant)}
+    return {**switches().cmake, **besides, **variant.cmake, **joined}
 
 
 def by_hand(
@@ -314,8 +318,8 @@ def reproduction(
         *_compiler_arguments(variant),
         *(f"-D{name}={value}" for name, value in sorted(variables.items())),
     )
-    build = ("cmake", "--build", hand_folder(variant.name), "--target", *switches().targets)
-    return configure, build
+    targets = (*switches().targets, *program_targets(variant))
+    return configure, ("cmake", "--build", hand_folder(variant.name), "--target", *targets)
 
 
 def _compiler_arguments(variant: Variant) -> list[str]:

@@ -20,6 +20,7 @@ class Estimate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     everything_cpu_seconds: float
     libraries_cpu_seconds: float
     kernels_cpu_seconds: float
+    program_cpu_seconds: float
     instrumented_cpu_seconds: float
     bolt_cpu_seconds: float
 

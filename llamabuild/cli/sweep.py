@@ -11,6 +11,8 @@ from llamabuild.errors import BadInput
 from . import options
 from .variants import make_request, refuse_with_resume, run_and_report
 
+SPECULATIVE, DRAFT = "speculative", "draft"
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -22,7 +24,10 @@ def _options(function: options.F) -> options.F:
     base = click.option(
         "--variant", default="native", show_default=True, help="What is run; it may be composed."
     )
-    wishes = [base, options.model, options.source, *options.how_long, *options.how]
+    draft = click.option(
+        "--draft-model", metavar="SPEC", help="What guesses tokens at 'speculative draft'."
+    )
+    wishes = [base, options.model, draft, options.source, *options.how_long, *options.how]
     return options.decorated(function, wishes)
 
 
@@ -48,8 +53,9 @@ def command(
 
     A value may be a range: 1..8, 1..64*2, 0..100+25. Without values an axis takes its own.
     Several axes are crossed: 'sweep threads 1 2 kv-cache f16 q8_0' measures four points
-    and the default. Nothing is built for a point. Any other option of llama-bench is an
-    axis as 'arg:--cpu-strict 0 1'.
+    and the default. Nothing is built for a point; an axis that needs another program than
+    llama-bench (parallel, prompt-cache, speculative) builds that once, for all of its points.
+    Any other option of llama-bench is an axis as 'arg:--cpu-strict 0 1'.
     """
     if axes:
         _list_axes(as_json=as_json)
@@ -59,13 +65,16 @@ def command(
     if wishes["resume"]:
         run_and_report(make_request(**wishes), output, as_json=as_json)
         return
-    sweep = _sweep(variant, words)
+    sweep = _sweep(variant, words, draft=bool(wishes["draft_model"]))
     request = make_request(sweep=sweep, baseline=sweep.points[0].variant, **wishes)
     run_and_report(request, output, as_json=as_json)
 
 
-def _sweep(variant: str, words: Sequence[str]) -> Sweep:
-    """A word that names a setting begins an axis; what follows are its values."""
+def _sweep(variant: str, words: Sequence[str], *, draft: bool) -> Sweep:
+    """A word that names a setting begins an axis; what follows are its values.
+
+    A draft model is among the values of its axis when none are named.
+    """
     from llamabuild.variants.axes import make_axis, make_sweep  # noqa: PLC0415
     from llamabuild.variants.prebuilt import is_prebuilt  # noqa: PLC0415
     from llamabuild.variants.settings import ARGUMENT, settings  # noqa: PLC0415
@@ -85,6 +94,9 @@ def _sweep(variant: str, words: Sequence[str]) -> Sweep:
             named.append((word, []))
         else:
             named[-1][1].append(word)
+    for name, values in named:
+        if draft and name == SPECULATIVE and not values:
+            values += [*settings()[name].sweep, DRAFT]
     here = _machine_words()
     return make_sweep(variant, [make_axis(name, values, here) for name, values in named])
 

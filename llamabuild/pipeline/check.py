@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from llamabuild.bench.dialect import dialect_of, translated
+from llamabuild.bench.driver import lacking_options
 from llamabuild.bench.equivalence import (
     Setting,
     check_equivalence,
@@ -40,7 +40,7 @@ PROGRAM = "llama-perplexity"
 def check_all(run: Run, observer: Observer, interrupts: Interrupts) -> tuple[Arm, ...]:
     """Return the arms with their equivalence; those that compute something else are not ready.
 
-    One whose llama-bench lacks an option that it is to be run with is ``unsupported``,
+    One whose program lacks an option that it is to be run with is ``unsupported``,
     as is one whose allocator is not there; an allocator that nobody knows is a ``bad variant``.
 
     Raises:
@@ -88,15 +88,15 @@ def check_all(run: Run, observer: Observer, interrupts: Interrupts) -> tuple[Arm
 
 
 def _lacking(arm: Arm) -> str:
-    """Say which of the variant's arguments its llama-bench can do nothing with, if any."""
+    """Say which arguments of the variant its program can do nothing with, if any."""
     assert arm.build is not None
     assert arm.variant is not None
     runtime = runtime_with_allocator(arm.variant)
-    program = files_folder(arm.build.id) / BENCH
-    unknown = translated(runtime.bench, dialect_of(program, runtime)).unknown
-    if unknown:
-        return f"its llama-bench has no {', '.join(unknown)}"
-    return lacks_device(program, arm.variant, runtime)
+    name = runtime.program or BENCH
+    program = files_folder(arm.build.id) / name
+    if unknown := lacking_options(program, runtime):
+        return f"its {name} has no {', '.join(unknown)}"
+    return "" if runtime.program else lacks_device(program, arm.variant, runtime)
 
 
 def _check(arm: Arm, baseline: Arm, model: Model, setting: Setting) -> Equivalence:

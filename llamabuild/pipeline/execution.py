@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from llamabuild.bench.llama_bench import Task
 from llamabuild.bench.noise import disturbed
+from llamabuild.bench.task import Task
 from llamabuild.sampling import CannotSample, located, record, settings
 from llamabuild.store.builds import files_folder
 from llamabuild.types.proof import Execution

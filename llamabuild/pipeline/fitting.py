@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from llamabuild.types.variant import Runtime
 
 DEPTH, KEYS, VALUES = "-d", "-ctk", "-ctv"
-SIZED_BY = frozenset({"depth", "kv-cache"})
+SIZED_BY = frozenset({"depth", "kv-cache", "parallel"})
 """Axes on which the KV cache depends."""
 USABLE = 0.9
 """Share of the memory that one program can have before the machine swaps or kills."""
@@ -71,15 +71,16 @@ def _fitted(arm: Arm, run: Run) -> Arm:
     memory = run.machine.memory_bytes or sys.maxsize
     if arm.status != "pending" or arm.variant is None:
         return arm
-    if DEPTH not in by_option(arm.variant.runtime.bench):
+    runtime = arm.variant.runtime
+    if DEPTH not in by_option(runtime.bench) and not runtime.program:
         return arm
-    cache = _cache(arm.variant.runtime, run.model, run.workloads)
+    cache = _cache(runtime, run.model, run.workloads)
     if cache is not None and run.model.size_bytes + cache > USABLE * memory:
         need = (run.model.size_bytes + cache) / 1e9
         reason = f"model and KV cache need {need:,.1f} GB, this machine has {memory / 1e9:,.1f}"
         return msgspec.structs.replace(arm, status="unsupported", reason=reason)
     context = run.model.context_length
-    positions = _positions(arm.variant.runtime, run.workloads)
+    positions = _positions(runtime, run.workloads)
     if positions is not None and 0 < context < positions:
         reason = f"it needs a context of {positions:,} tokens, the model's has {context:,}"
         return msgspec.structs.replace(arm, status="unsupported", reason=reason)
@@ -92,7 +93,9 @@ def _cache(runtime: Runtime, model: Model, workloads: Sequence[Workload]) -> int
         return None
     options = by_option(runtime.bench)
     keys, values = ("".join(options.get(name, ("f16",))) for name in (KEYS, VALUES))
-    return kv_cache_bytes(model, positions, keys, values)
+    each = kv_cache_bytes(model, positions, keys, values)
+    # Of the other programs' modes, llama-batched-bench's is a number: of caches of that size.
+    return each and each * (int(runtime.mode) if runtime.mode.isdecimal() else 1)
 
 
 def _positions(runtime: Runtime, workloads: Sequence[Workload]) -> int | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from llamabuild.bench import check_workloads
+from llamabuild.bench.speculative import DRAFT
 from llamabuild.build import execute_plan
 from llamabuild.build.training import training
 from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks
@@ -32,17 +33,24 @@ if TYPE_CHECKING:
     from .request import Request
 
 TOOLS = ("cc", "c++", "ld", "cmake", "ninja", "objdump", "ccache")
-QUANTIZE = "llama-quantize"
+BENCH, QUANTIZE = "llama-bench", "llama-quantize"
+MOST_TOKENS_APART = 128
+"""``SPEC_VOCAB_MAX_SIZE_DIFFERENCE`` of llama.cpp's common/speculative.cpp."""
 
 
-def check_request(request: Request, arms: Sequence[Arm]) -> None:
+def check_request(request: Request, arms: Sequence[Arm], program: str = "") -> None:
     """Refuse names that are wrong in themselves, before anything is fetched or built.
+
+    Args:
+        request: The wishes.
+        arms: What they come to.
+        program: What all of them run; by default llama-bench.
 
     Raises:
         BadInput: The model's name or a workload's, or one of a size that an arm is trained on.
     """
     parse_model(request.model)
-    check_workloads(request.workloads)
+    check_workloads(request.workloads, program)
     trained = [
         arm.name
         for arm in arms
@@ -53,6 +61,61 @@ def check_request(request: Request, arms: Sequence[Arm]) -> None:
     if trained and (same := [name for name in request.workloads if _sized(name) in sizes]):
         message = f"{trained[0]} is trained on {same[0]} and cannot be scored by it"
         raise BadInput(message, "name another size, or leave out what is trained")
+
+
+def check_program(request: Request, arms: Sequence[Arm]) -> str:
+    """Return what all arms run, empty for llama-bench: times of two programs don't compare.
+
+    Raises:
+        BadInput: They run different programs, or a draft model is missing or not used.
+    """
+    _check_draft_named(request, arms)
+    names = {arm.variant.runtime.program: arm.name for arm in arms if arm.variant}
+    if len(names) > 1:
+        (first, one), (second, other) = list(names.items())[:2]
+        said = f"'{one}' runs {first or BENCH} and '{other}' {second or BENCH}"
+        message = f"{said}: their times cannot be compared"
+        raise BadInput(message, "use 'sweep', which runs one program at all points")
+    return next(iter(names), "")
+
+
+def refuse_program(variant: Variant, command: str) -> None:
+    """Refuse a variant that is not run by llama-bench.
+
+    Raises:
+        BadInput: It runs another program.
+    """
+    if variant.runtime.program:
+        message = f"'{variant.name}' runs {variant.runtime.program}, '{command}' only {BENCH}"
+        raise BadInput(message, "leave that setting out; 'sweep' measures it")
+
+
+def _check_draft_named(request: Request, arms: Sequence[Arm]) -> None:
+    wants = [a.name for a in arms if a.variant and a.variant.runtime.mode == DRAFT]
+    if wants and not request.draft_model:
+        message = f"'{wants[0]}' needs a draft model"
+        raise BadInput(message, "name a small one of the model's family with --draft-model")
+    if request.draft_model:
+        parse_model(request.draft_model)
+        if not wants:
+            message = "--draft-model is for the value 'draft' of 'speculative' alone"
+            raise BadInput(message, "add it: 'sweep speculative off draft'")
+
+
+def check_draft(model: Model, draft: Model) -> None:
+    """Refuse a draft model of another vocabulary as far as its size tells.
+
+    llama.cpp compares the tokens themselves (``common_speculative_are_compatible``), so that one of
+    the same size may still be refused when it is run.
+
+    Raises:
+        BadInput: It has more or fewer tokens than llama.cpp lets pass.
+    """
+    if abs(model.vocabulary - draft.vocabulary) <= MOST_TOKENS_APART:
+        return
+    sizes = f"{draft.vocabulary:,} tokens, the model's {model.vocabulary:,}"
+    message = f"the vocabulary of the draft model {draft.spec} does not fit: it has {sizes}"
+    raise BadInput(message, "name a smaller model of the same family with --draft-model")
 
 
 def _training_sizes() -> set[tuple[str, int]]:

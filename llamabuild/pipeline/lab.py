@@ -31,7 +31,7 @@ from llamabuild.types.lab import DONE, FAILED, LEFT_OUT, PENDING, Lab, LabPart
 from llamabuild.variants import load_catalogue, unsupported_reason
 from llamabuild.variants.prebuilt import is_prebuilt
 
-from .fitting import USABLE
+from .fitting import check_model_fits
 from .inputs import default_source, run_model
 from .lab_parts import Bench, did, too_little
 from .make import Maker
@@ -200,10 +200,7 @@ def _models(wishes: LabWishes, machine: Machine, observer: Observer) -> tuple[Mo
             run_model(spec, source, base, maker, observer) for spec in wishes.models or MODELS
         ]
     for model in models:
-        if model.size_bytes > USABLE * machine.memory_bytes > 0:
-            message = f"{model.name} has {model.size_bytes / 1e9:,.1f} GB"
-            msg = f"{message}, this machine {machine.memory_bytes / 1e9:,.1f} GB of memory"
-            raise EnvironmentLacks(msg, "take a smaller model or quantization")
+        check_model_fits(model, machine.memory_bytes)
     return tuple(models)
 
 

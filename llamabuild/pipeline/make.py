@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from llamabuild.build import ensure_profiles, execute_plan, make_plan, ordered_plans
+from llamabuild.build.programs import lacking_program
 from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks
 from llamabuild.process import parent_death_prefix
 from llamabuild.store.builds import load_build
@@ -165,7 +166,7 @@ class Maker:
         assert arm.variant is not None
         try:
             source = self.sources.of(arm.variant)
-            if lack := lacking_files(arm.variant, source):
+            if lack := lacking_files(arm.variant, source) or lacking_program(arm.variant, source):
                 return _with(arm, status="unsupported", reason=lack)
             self.plan(arm.variant)
             runtime_with_allocator(arm.variant)  # before hours of building, not after

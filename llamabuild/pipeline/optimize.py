@@ -31,7 +31,7 @@ from llamabuild.variants import load_catalogue, unsupported_reason
 from llamabuild.variants.prebuilt import is_prebuilt
 
 from .fitting import check_model_fits
-from .inputs import default_source, run_model
+from .inputs import default_source, refuse_program, run_model
 from .make import Maker
 from .optimize_deploy import deployment_of
 from .optimize_lab import Place, RunLab, trial_seconds
@@ -133,6 +133,7 @@ def _prepared(wishes: Wishes, observer: Observer, *, may_build: bool) -> Prepare
     request = Request(sources=(wishes.source,) if wishes.source else ())
     catalogue = load_catalogue(default_source(request), wishes.variants_dirs)
     base = catalogue.get(wishes.base)
+    refuse_program(base, "optimize")
     if reason := unsupported_reason(base, machine.cpu):
         message = f"the baseline '{wishes.base}' cannot run here: {reason}"
         raise BadInput(message, "choose another with --from")

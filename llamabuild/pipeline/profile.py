@@ -34,7 +34,7 @@ from llamabuild.variants.prebuilt import is_prebuilt
 
 from .choose import choose_arms
 from .fitting import check_model_fits
-from .inputs import check_request, default_source, run_model
+from .inputs import check_request, default_source, refuse_program, run_model
 from .make import Maker
 from .profile_counts import counted
 from .profile_hot import flame, sampled
@@ -81,6 +81,7 @@ def run_profile(
     catalogue = load_catalogue(default_source(request), request.variants_dirs)
     choice = choose_arms(catalogue, machine.cpu, request)
     check_request(request, choice.arms)
+    refuse_program(catalogue.get(choice.baseline), "profile")
     with (
         measurement_lock(),
         cache_in_use(),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llamabuild.bench.llama_bench import Task
+from llamabuild.bench.task import Task
 from llamabuild.sampling import settings
 from llamabuild.store.builds import files_folder
 

@@ -44,6 +44,8 @@ class Recipes:
             runtime.environment,
             by_option(runtime.bench),
             runtime.launcher,
+            runtime.program,
+            runtime.mode,
         )
 
     def brought_along(self, question: Question) -> dict[str, tuple[str, ...]]:

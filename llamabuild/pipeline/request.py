@@ -31,6 +31,8 @@ class Request:
     sources: tuple[str, ...] = ()
     """The baseline's first; with further ones, variants that name none take part once for each."""
     model: str | None = None
+    draft_model: str | None = None
+    """That guesses tokens, where an arm asks for one."""
     workloads: tuple[str, ...] = ()
     threads: int | None = None
     blocks: int | None = None

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from llamabuild import __version__
-from llamabuild.bench import Arms, Watcher, choose_workloads, measure, standard_schedule
+from llamabuild.bench import (
+    Arms,
+    Watcher,
+    choose_workloads,
+    measure,
+    standard_schedule,
+)
 from llamabuild.compare import compare_run, may_stop
 from llamabuild.compare.blocks import counted_blocks
 from llamabuild.errors import (
@@ -35,14 +41,23 @@ from .check import BENCH, check_all
 from .choose import choose_arms
 from .execution import prove_executions
 from .fitting import check_model_fits, with_cache_sizes, without_the_too_large
-from .inputs import check_request, default_source, run_model, run_tools
+from .inputs import (
+    check_draft,
+    check_program,
+    check_request,
+    default_source,
+    run_model,
+    run_tools,
+)
 from .make import Maker
 from .prebuilt import import_all, is_prebuilt_arm
+from .prompts import trial_inputs
 from .prove import prove
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from llamabuild.bench import Inputs
     from llamabuild.interrupts import Interrupts
     from llamabuild.types.inputs import Model
     from llamabuild.types.machine import Cpu, Machine
@@ -86,7 +101,8 @@ def run_variants(request: Request, observer: Observer) -> Run:
             arms = import_all(arms, run.baseline, run.machine.cpu, observer, interrupts)
             run = _stored(_with_arms(run, arms), results)
             run = _proved(run, results, observer, interrupts, sampled=request.sampled)
-            complete = _measure(run, results, observer, interrupts, request.enough)
+            with trial_inputs(run, observer, interrupts) as inputs:
+                complete = _measure(run, inputs, results, observer, interrupts, request.enough)
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt | Interrupted | Terminated)
             _close(run, results, "interrupted" if interrupted else "failed")
@@ -117,7 +133,7 @@ def _understood(request: Request) -> _Understood:
     arms = choice.arms
     if request.only_baseline:
         arms = tuple(arm for arm in arms if arm.name == choice.baseline)
-    check_request(request, arms)
+    check_request(request, arms, check_program(request, arms))
     return _Understood(request, machine, catalogue, choice.baseline, arms)
 
 
@@ -135,7 +151,13 @@ def _begun(wishes: _Understood, results: Results, observer: Observer) -> tuple[R
     model = run_model(request.model, source, catalogue.get(baseline), maker, observer)
     check_model_fits(model, machine.memory_bytes)
     maker.model = model
-    workloads = choose_workloads(model, request.workloads)
+    draft = None
+    if request.draft_model:
+        spec = request.draft_model
+        draft = run_model(spec, source, catalogue.get(baseline), maker, observer)
+        check_draft(model, draft)
+    program = catalogue.get(baseline).runtime.program
+    workloads = choose_workloads(model, request.workloads, program)
     started = datetime.now(UTC)
     run = Run(
         id=f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
@@ -154,6 +176,7 @@ def _begun(wishes: _Understood, results: Results, observer: Observer) -> tuple[R
         workloads=workloads,
         arms=arms,
         sweep=with_cache_sizes(request.sweep, arms, model, workloads),
+        draft=draft,
         asked=request.names,
         part_of=request.part_of,
     )
@@ -176,7 +199,8 @@ def _resumed(run_id: str, results: Results, observer: Observer) -> tuple[Run, Ma
         message = f"the source {run.source.spec} has changed since run {run.id} was begun"
         raise BadInput(message, "begin a new run")
     maker = Maker(source, machine.usable_threads, observer, model=run.model)
-    model = _model_again(run, maker, observer)
+    model = _model_again(run.model, run, maker, observer)
+    draft = _model_again(run.draft, run, maker, observer) if run.draft else None
     arms = tuple(
         arm
         if is_prebuilt_arm(arm)
@@ -187,22 +211,22 @@ def _resumed(run_id: str, results: Results, observer: Observer) -> tuple[Run, Ma
         if not is_prebuilt_arm(arm):
             maker.take_up(arm, run.id)
     run = msgspec.structs.replace(
-        run, status="running", finished="", source=source, model=model, arms=arms
+        run, status="running", finished="", source=source, model=model, arms=arms, draft=draft
     )
     results.save_run(run)
     return run, maker
 
 
-def _model_again(run: Run, maker: Maker, observer: Observer) -> Model:
-    """Return the run's model, fetched or made anew where the cache was cleared since."""
+def _model_again(stored: Model, run: Run, maker: Maker, observer: Observer) -> Model:
+    """Return a model of the run, fetched or made anew where the cache was cleared since."""
     baseline = next(arm.variant for arm in run.arms if arm.name == run.baseline)
-    if Path(run.model.path).is_file() or baseline is None:
-        sha256, model = known_file(Path(run.model.path), observer.note).sha256, run.model
+    if Path(stored.path).is_file() or baseline is None:
+        sha256, model = known_file(Path(stored.path), observer.note).sha256, stored
     else:
-        model = run_model(run.model.spec, maker.sources.baseline, baseline, maker, observer)
+        model = run_model(stored.spec, maker.sources.baseline, baseline, maker, observer)
         sha256 = model.sha256
-    if sha256 != run.model.sha256:
-        message = f"the model {run.model.spec} has changed since run {run.id} was begun"
+    if sha256 != stored.sha256:
+        message = f"the model {stored.spec} has changed since run {run.id} was begun"
         raise BadInput(message, "begin a new run")
     return model
 
@@ -229,7 +253,7 @@ def _proved(
     if baseline.status != "ready":
         message = f"the baseline {baseline.name}: {baseline.reason}"
         raise BadInput(message, "choose another with --baseline")
-    if not sampled:
+    if not sampled or run.program:  # the sampler finds its place in llama-bench's output
         return run
     return _stored(_with_arms(run, prove_executions(run, observer, interrupts)), results)
 
@@ -271,8 +295,9 @@ def _pending_again(arms: Sequence[Arm], cpu: Cpu, *, begun: bool) -> tuple[Arm, 
     )
 
 
-def _measure(
+def _measure(  # noqa: PLR0917 - all that a measurement hangs on
     run: Run,
+    inputs: Inputs,
     results: Results,
     observer: Observer,
     interrupts: Interrupts,
@@ -297,11 +322,16 @@ def _measure(
     return measure(
         run,
         Arms(
-            programs={arm.name: files_folder(arm.build.id) / BENCH for arm in ready if arm.build},
+            programs={
+                arm.name: files_folder(arm.build.id) / (run.program or BENCH)
+                for arm in ready
+                if arm.build
+            },
             runtimes={
                 arm.name: runtime_with_allocator(arm.variant) for arm in ready if arm.variant
             },
             model=Path(run.model.path),
+            inputs=inputs,
         ),
         results,
         Watcher(
@@ -316,14 +346,15 @@ def _measure(
 def _close(run: Run, results: Results, status: str) -> Run:
     """Store how the run ended; in a complete one, arms that a workload always failed say so."""
     trials = results.trials(run.id) if status == "done" else ()
-    arms = tuple(_with_failures(arm, trials) for arm in run.arms)
+    program = run.program or BENCH
+    arms = tuple(_with_failures(arm, trials, program) for arm in run.arms)
     finished = datetime.now(UTC).isoformat(timespec="seconds")
     return _stored(
         msgspec.structs.replace(run, arms=arms, status=status, finished=finished), results
     )
 
 
-def _with_failures(arm: Arm, trials: Sequence[Trial]) -> Arm:
+def _with_failures(arm: Arm, trials: Sequence[Trial], program: str) -> Arm:
     """``bench failed`` when every workload failed every time; a reason when one of them did."""
     by_workload: dict[str, list[Trial]] = {}
     for trial in trials:
@@ -336,7 +367,7 @@ def _with_failures(arm: Arm, trials: Sequence[Trial]) -> Arm:
     }
     if arm.status != "ready" or not failed:
         return arm
-    reason = "; ".join(f"{name}: llama-bench {t.status}: {t.error}" for name, t in failed.items())
+    reason = "; ".join(f"{name}: {program} {t.status}: {t.error}" for name, t in failed.items())
     status = "bench failed" if len(failed) == len(by_workload) else arm.status
     return msgspec.structs.replace(arm, status=status, reason=reason)
 

@@ -14,14 +14,15 @@ from math import ceil
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from llamabuild.bench.dialect import dialect_of
-from llamabuild.bench.llama_bench import BadOutput, program_argv, read_output
+from llamabuild.bench.llama_bench import program_argv, read_output
+from llamabuild.bench.task import BadOutput
 from llamabuild.machine.state import StateMeter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from llamabuild.bench.llama_bench import Task
+    from llamabuild.bench.task import Task
     from llamabuild.process import Finished
     from llamabuild.sampling.settings import Settings
     from llamabuild.types.machine import MachineState

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from llamabuild.report.document import VariantResult, WorkloadResult
     from llamabuild.types.run import Workload
 
-KIND_NAMES = {"pp": "prompt processing", "tg": "token generation"}
+KIND_NAMES = {
+    "pp": "prompt processing",
+    "tg": "token generation",
+    "ttft": "time to the first token",
+    "gen": "generation of text",
+}
 FEW = 4
 VERDICTS = (FASTER, SLOWER, EQUIVALENT, NO_DIFFERENCE)
 

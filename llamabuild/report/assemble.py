@@ -23,7 +23,7 @@ from llamabuild.report.measured import measured_speeds
 from llamabuild.report.numbers import finite
 from llamabuild.report.portable import clean
 from llamabuild.report.sweep import sweep_info
-from llamabuild.roofline import roofline
+from llamabuild.roofline import Roofline, roofline
 from llamabuild.types.run import DiscardedBlock
 
 if TYPE_CHECKING:
@@ -61,15 +61,19 @@ def build_document(
     noise = tuple(_noise(item) for item in comparisons.noise)
     usable = all(item.usable for item in noise)
     counted = comparisons.blocks > 0 or not run.discarded
-    bounds = roofline(
-        kernel_run,
-        run.model,
-        run.workloads,
-        threads=(run.threads,),
-        measured=measured_speeds(run, trials, variants),
+    bounds = (
+        Roofline(kernel_run="", missing=f"bounds are those of llama-bench, not of {run.program}")
+        if run.program
+        else roofline(
+            kernel_run,
+            run.model,
+            run.workloads,
+            threads=(run.threads,),
+            measured=measured_speeds(run, trials, variants),
+        )
     )
     names = workload_names(run.workloads)
-    sweep = sweep_info(run, variants, bounds, names, trials)
+    sweep = sweep_info(run, trials, variants, bounds, names)
     told = findings(Field(run.baseline, names, variants, usable, counted))
     return Document(
         schema=SCHEMA,

@@ -104,6 +104,8 @@ def _settings(variant: Variant) -> Settings:
         environment=clean_value(variant.runtime.environment),
         bench_arguments=cleaned(variant.runtime.bench),
         launcher=cleaned(variant.runtime.launcher),
+        program=variant.runtime.program,
+        mode=variant.runtime.mode,
     )
 
 

@@ -39,5 +39,6 @@ def _same(one: VariantResult, other: VariantResult) -> bool:
         and first.environment == second.environment
         and first.bench_arguments == second.bench_arguments
         and first.launcher == second.launcher
+        and (first.program, first.mode) == (second.program, second.mode)
         and first.allocator == second.allocator
     )

@@ -85,6 +85,10 @@ class Settings(Data, frozen=True):
     bench_arguments: tuple[str, ...]
     launcher: tuple[str, ...]
     """What starts the program, such as ``taskset -c 0``."""
+    program: str = ""
+    """What is run instead of llama-bench."""
+    mode: str = ""
+    """How it is asked."""
 
 
 class BuildInfo(Data, frozen=True):

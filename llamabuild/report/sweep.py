@@ -9,6 +9,7 @@ import msgspec
 from llamabuild.report import numbers
 from llamabuild.report.portable import clean
 from llamabuild.report.sweep_document import AxisInfo, SweepInfo, SweepPoint, SweepResult
+from llamabuild.report.sweep_programs import PARALLEL, acceptance_rates, program_sentences
 from llamabuild.report.sweep_threads import advice, scaling
 from llamabuild.types.comparison import FASTER, SLOWER
 
@@ -21,23 +22,25 @@ if TYPE_CHECKING:
 
 DEFAULT = "default"
 THREADS = "threads"
+WAITING = "ttft"
+"""Kind of workload whose result is a time."""
 
 
 def sweep_info(
     run: Run,
+    trials: Sequence[Trial],
     variants: Sequence[VariantResult],
     roofline: Roofline,
     words: Mapping[str, str],
-    trials: Sequence[Trial] = (),
 ) -> SweepInfo | None:
     """Return the points of a run's sweep in the order of the axes' values; None if it is none.
 
     Args:
         run: The run.
+        trials: Its trials, for what the kernel counted and which guesses were accepted.
         variants: Its variants' results, in the order of its arms.
         roofline: How near they come to what the machine allows.
         words: Each workload's name in words.
-        trials: What was measured, for what the kernel counted meanwhile.
     """
     sweep = run.sweep
     if sweep is None:
@@ -50,8 +53,10 @@ def sweep_info(
         )
         for axis in sweep.axes
     )
-    scales = [axis.setting for axis in sweep.axes] == [THREADS]
+    only = sweep.axes[0].setting if len(sweep.axes) == 1 else ""
+    scales = only in {THREADS, PARALLEL}
     results = {arm.name: result for arm, result in zip(run.arms, variants, strict=True)}
+    rates = acceptance_rates(run, trials)
     points = []
     for point in sweep.points:
         variant = results[point.variant]
@@ -65,16 +70,20 @@ def sweep_info(
                 reason=variant.reason,
                 kv_cache_bytes=point.kv_cache_bytes,
                 more_memory_bytes=_more(variant, results[sweep.points[0].variant]),
-                workloads=tuple(_result(result, times) for result in variant.workloads),
+                workloads=tuple(
+                    _result(result, times, run, rates.get((point.variant, result.name)))
+                    for result in variant.workloads
+                ),
             )
         )
     info = SweepInfo(
         base=clean(sweep.base), axes=axes, points=tuple(points), answer="", sentences=()
     )
     best = [_best(info, place, name) for place, name in enumerate(words.values())]
-    told = advice(info, run.workloads) if scales else []
-    for place, name in enumerate(words.values() if scales else ()):
+    told = advice(info, run.workloads) if only == THREADS else []
+    for place, name in enumerate(words.values() if only == THREADS else ()):
         told += scaling(info, place, name, machine=run.machine, roofline=roofline, trials=trials)
+    told += program_sentences(run, trials, info, words)
     return msgspec.structs.replace(
         info,
         answer=" ".join(filter(None, best)) or "Too few points of this sweep could be measured.",
@@ -95,7 +104,11 @@ def _label(values: tuple[str, ...]) -> str:
     return ", ".join(value or DEFAULT for value in values) if any(values) else DEFAULT
 
 
-def _result(result: WorkloadResult, ideal: float | None) -> SweepResult:
+def _result(
+    result: WorkloadResult, ideal: float | None, run: Run, acceptance: float | None
+) -> SweepResult:
+    workload = next(load for load in run.workloads if load.name == result.name)
+    waited = result.median is not None and workload.kind == WAITING
     efficiency = None
     if ideal is not None:
         ratio = 1.0 if result.ratio is None and result.median is not None else result.ratio
@@ -111,6 +124,8 @@ def _result(result: WorkloadResult, ideal: float | None) -> SweepResult:
         detectable=result.detectable,
         efficiency=efficiency,
         peak_rss_bytes=result.peak_rss_bytes,
+        first_token_ms=1e3 * workload.tokens / result.median if waited and result.median else None,
+        acceptance=acceptance,
     )
 
 

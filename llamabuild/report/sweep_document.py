@@ -27,8 +27,13 @@ class SweepResult(Data, frozen=True, kw_only=True):
     detectable: float | None
     """Smallest difference (fraction) that this run had an 80 % chance to show."""
     efficiency: float | None
-    """Of threads: speedup over the first point divided by how many times more there are."""
+    """Of threads and sequences: speedup over the first point by how many times more there are."""
     peak_rss_bytes: float | None
+    first_token_ms: float | None = None
+    """Time to the first token, where that is the workload; ``median`` is its inverse, prompt tokens
+    a second."""
+    acceptance: float | None = None
+    """Share of the guessed tokens that the model accepted; None where nothing was guessed."""
 
 
 class SweepPoint(Data, frozen=True, kw_only=True):

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 def sweep_headers(info: SweepInfo) -> list[str]:
     """Return the heads of the table for people."""
     heads = [axis.name for axis in info.axes]
-    for result in info.points[0].workloads if info.points else ():
-        heads += [f"{result.name} ({result.unit})", f"vs {info.points[0].label}"]
+    for place, result in enumerate(info.points[0].workloads if info.points else ()):
+        heads += [f"{result.name} ({units(info)[place]})", f"vs {info.points[0].label}"]
         heads += ["efficiency"] if scales(info) else []
+        heads += ["accepted"] if guesses(info) else []
     heads += ["KV cache"] if caches(info) else []
     heads += ["peak memory"]
     return [*heads, f"vs {info.points[0].label}"] if caches(info) else heads
@@ -34,8 +35,9 @@ def sweep_cells(info: SweepInfo) -> list[list[str]]:
             compared = _compared(result, first=place == 0)
             if point.status != "ready":
                 compared = point.status if number == 0 else ""
-            cells += [numbers.throughput(result.median), compared]
+            cells += [numbers.throughput(result.first_token_ms or result.median), compared]
             cells += [numbers.part(result.efficiency)] if scales(info) else []
+            cells += [numbers.part(result.acceptance)] if guesses(info) else []
         cells += [numbers.size(point.kv_cache_bytes)] if caches(info) else []
         cells += [numbers.size(max(peaks, default=None))]
         rows.append([*cells, difference(point.more_memory_bytes)] if caches(info) else cells)
@@ -63,6 +65,8 @@ def sweep_rows(document: Document) -> list[Row]:
             "verdict": result.verdict,
             "efficiency_fraction": result.efficiency,
             "peak_rss_bytes": result.peak_rss_bytes,
+            "first_token_ms": result.first_token_ms,
+            "acceptance_fraction": result.acceptance,
         }
         for point in info.points
         for result in point.workloads
@@ -72,6 +76,20 @@ def sweep_rows(document: Document) -> list[Row]:
 def scales(info: SweepInfo) -> bool:
     """Tell whether the points have an efficiency."""
     return any(r.efficiency is not None for point in info.points for r in point.workloads)
+
+
+def units(info: SweepInfo) -> list[str]:
+    """Return the unit of each workload's figures: of waiting it is a time."""
+    columns = zip(*(point.workloads for point in info.points if point.workloads), strict=True)
+    return [
+        "ms" if any(r.first_token_ms is not None for r in column) else column[0].unit
+        for column in columns
+    ]
+
+
+def guesses(info: SweepInfo) -> bool:
+    """Tell whether tokens were guessed at any point."""
+    return any(r.acceptance is not None for point in info.points for r in point.workloads)
 
 
 def caches(info: SweepInfo) -> bool:

@@ -17,12 +17,12 @@ NOISE_ARM = "A′"
 
 
 class Workload(Data, frozen=True, kw_only=True):
-    """What llama-bench runs. Throughput is tokens per second, higher is better."""
+    """What llama-bench, or a program in its place, runs. Throughput is tokens per second."""
 
     name: str
     """Such as ``pp64`` or ``tg16``."""
     kind: str
-    """``pp`` (prompt processing) or ``tg`` (token generation)."""
+    """``pp`` (prompt processing), ``tg`` (token generation) or another of ``workloads.toml``."""
     tokens: int
     seconds: float
     """What a trial should measure; each arm repeats as often as that takes."""
@@ -101,9 +101,9 @@ class Trial(Data, frozen=True, kw_only=True):
     samples_ns: tuple[int, ...]
     """Duration of each repetition in nanoseconds."""
     tokens: int
-    """Tokens per repetition."""
+    """Tokens per repetition, those of all sequences together."""
     output: dict[str, Any]
-    """Every field that llama-bench printed."""
+    """Every field that llama-bench printed, or what another program's driver reads."""
     state: MachineState | None
 
 
@@ -173,5 +173,12 @@ class Run(Data, frozen=True, kw_only=True):
     """None where the variants are what is compared."""
     asked: tuple[str, ...] = ()
     """Variants that the user named one by one: one that cannot run here is a failure."""
+    draft: Model | None = None
+    """The model that guesses tokens in speculative decoding."""
     part_of: str = ""
     """Optimization and stage that it was made for, such as ``ID/screen``; empty: none."""
+
+    @property
+    def program(self) -> str:
+        """What trials of all arms run; empty is llama-bench."""
+        return next((a.variant.runtime.program for a in self.arms if a.variant is not None), "")

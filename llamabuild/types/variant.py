@@ -67,6 +67,10 @@ class Runtime(Data, frozen=True, kw_only=True):
     """Further arguments of llama-bench."""
     launcher: tuple[str, ...] = ()
     """What starts the program, such as ``taskset -c 0``; it takes the program's place by exec."""
+    program: str = ""
+    """What trials run instead of llama-bench, such as ``llama-batched-bench``."""
+    mode: str = ""
+    """How that program is asked; what it means is the program's driver's business."""
 
 
 class Expectation(Data, frozen=True, kw_only=True):

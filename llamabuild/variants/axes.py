@@ -56,27 +56,35 @@ def make_sweep(base: str, axes: Sequence[Axis]) -> Sweep:
     """Return a sweep of so few points that it can be measured.
 
     The first point is the base alone, with all defaults, unless every axis is one of which more
-    should bring more: then it is the first value of each.
+    should bring more: then it is the first value of each. An axis with another program than
+    llama-bench has no default; its own first value stands for it, so that all points run that
+    program.
 
     Raises:
-        BadInput: One axis twice, or too many points.
+        BadInput: One axis twice, axes of two programs, or too many points.
     """
     names = [axis.setting for axis in axes]
     if twice := [name for name in names if names.count(name) > 1]:
         message = f"the axis '{twice[0]}' is there twice"
         raise BadInput(message, "name all its values at once")
+    programs = {s.program: name for name in names if (s := setting_named(name)).program}
+    if len(programs) > 1:
+        message = f"the axes {' and '.join(programs.values())} run different programs"
+        raise BadInput(message, "sweep one of them at a time")
     count = prod(len(axis.values) for axis in axes)
     if count > MOST_POINTS:
         message = f"the axes make {count} points, more than {MOST_POINTS}"
         raise BadInput(message, "name fewer values")
     points = [_point(base, names, values) for values in product(*(axis.values for axis in axes))]
     if not all(setting_named(name).scales for name in names):
-        points.insert(0, Point(variant=base, values=("",) * len(axes)))
+        first = _point(base, names, [setting_named(name).first for name in names])
+        points = [first, *(point for point in points if point != first)]
     return Sweep(base=base, axes=tuple(axes), points=tuple(points))
 
 
 def _point(base: str, names: Sequence[str], values: Sequence[str]) -> Point:
-    parts = map(EQUALS.join, zip(names, values, strict=True))
+    """An empty value is the default, which needs no part in the name."""
+    parts = [EQUALS.join(pair) for pair in zip(names, values, strict=True) if pair[1]]
     return Point(variant="+".join([base, *parts]), values=tuple(values))
 
 

@@ -168,8 +168,10 @@ def _scalars(variant: Variant) -> dict[str, str]:
     environment = variant.runtime.environment
     bench = by_option(variant.runtime.bench)
     launcher = variant.runtime.launcher
+    programs = {key: getattr(variant.runtime, key) for key in ("program", "mode")}
     return (
         own
+        | {f"runtime.{key}": value for key, value in programs.items() if value}
         | ({f"runtime.launcher {launcher[0]}": " ".join(launcher)} if launcher else {})
         | {f"runtime.environment.{key}": value for key, value in environment.items()}
         | {f"runtime.bench {key}".strip(): " ".join(words) for key, words in bench.items()}
@@ -228,6 +230,8 @@ def _sum(first: Variant, second: Variant) -> Variant:
             environment={**first.runtime.environment, **second.runtime.environment},
             bench=joined(first.runtime.bench, second.runtime.bench),
             launcher=(*first.runtime.launcher, *second.runtime.launcher),
+            program=second.runtime.program or first.runtime.program,
+            mode=second.runtime.mode or first.runtime.mode,
         ),
         expect=tuple(dict.fromkeys((*first.expect, *second.expect))),
         origins=_origins(first.origins, second.origins),

@@ -31,6 +31,12 @@ BenchArgument = Annotated[str, msgspec.Meta(pattern=r"^\S+$")]
 SourceFile = Annotated[str, msgspec.Meta(pattern=r"^(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_./-]*$")]
 EnvironmentName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
+OF_SETTINGS = {
+    "launcher": "'native+cpus=0-3' or 'native+node=0'",
+    "program": "'native+parallel=4'",
+    "mode": "'native+parallel=4'",
+}
+"""Keys of ``[runtime]`` that settings alone have, with an example of one that does."""
 CMAKE_ALLOWED = re.compile(
     r"(GGML|LLAMA|BLAS)_[A-Z0-9_]+|BUILD_SHARED_LIBS"
     r"|CMAKE_(BUILD_TYPE|INTERPROCEDURAL_OPTIMIZATION|UNITY_BUILD|POSITION_INDEPENDENT_CODE)"
@@ -87,7 +93,9 @@ class RuntimeTable(Table, frozen=True, kw_only=True):
     environment: dict[EnvironmentName, str] = {}
     bench: tuple[BenchArgument, ...] | None = None
     launcher: tuple[Plain, ...] | None = None
-    """Of settings alone; a file that names one is refused."""
+    """Of settings alone, as are the next two; a file that names one is refused."""
+    program: Plain | None = None
+    mode: Plain | None = None
 
 
 class ExpectTable(Table, frozen=True, kw_only=True):
@@ -129,9 +137,10 @@ def read_variant_file(path: Path) -> VariantFile:
         message = f"{path}: '{path.stem}' is not a variant name"
         raise BadInput(message, "use lower-case letters, digits, '.', '_' and '-'")
     file = read_strict(path, VariantFile, "a variant")
-    if file.runtime.launcher is not None:
-        message = f"{path}: runtime.launcher is not for files"
-        raise BadInput(message, "settings have one: 'native+cpus=0-3' or 'native+node=0'")
+    for key, example in OF_SETTINGS.items():
+        if getattr(file.runtime, key) is not None:
+            message = f"{path}: runtime.{key} is not for files"
+            raise BadInput(message, f"settings have one: {example}")
     for variable in file.cmake:
         if not CMAKE_ALLOWED.fullmatch(variable):
             message = f"{path}: cmake.{variable} is not a variable that a variant may set"

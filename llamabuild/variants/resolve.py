@@ -119,6 +119,8 @@ def _apply(parent: Variant, layer: Layered) -> Variant:
         launcher=(
             parent.runtime.launcher if file.runtime.launcher is None else file.runtime.launcher
         ),
+        program=file.runtime.program or parent.runtime.program,
+        mode=file.runtime.mode or parent.runtime.mode,
     )
     expect = parent.expect
     if file.expect is not None:

@@ -51,6 +51,8 @@ class Setting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bench: tuple[str, ...] = ()
     launcher: tuple[str, ...] = ()
     allocator: str = ""
+    program: str = ""
+    first: str = ""
     sweep: tuple[str, ...] = ()
     scales: bool = False
     tools: tuple[str, ...] = ()
@@ -149,6 +151,8 @@ def _layer(word: str) -> Layered:
         runtime=RuntimeTable(
             bench=setting.filled(setting.bench, value) or None,
             launcher=setting.filled(setting.launcher, value) or None,
+            program=setting.program or None,
+            mode=value if setting.program else None,
         ),
     )
     return Layered(label=f"the setting '{word}'", file=file)

@@ -15,9 +15,10 @@ from llamabuild.bench import (
     standard_schedule,
 )
 from llamabuild.bench.dialect import read_help
-from llamabuild.bench.llama_bench import Task, bench_argv
+from llamabuild.bench.llama_bench import bench_argv
 from llamabuild.bench.noise import disturbance
 from llamabuild.bench.schedule import block_order
+from llamabuild.bench.task import Task
 from llamabuild.bench.trial import run_trial
 from llamabuild.errors import BadInput
 from llamabuild.store.results import Results

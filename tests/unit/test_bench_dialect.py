@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from llamabuild.bench.dialect import dialect_of, facts, read_help, translated
-from llamabuild.bench.llama_bench import BadOutput, Task, bench_argv, read_output
+from llamabuild.bench.llama_bench import bench_argv, read_output
+from llamabuild.bench.task import BadOutput, Task
 from llamabuild.bench.trial import run_trial
 from llamabuild.types.variant import Runtime
 from tests.runs import PP

@@ -94,7 +94,7 @@ def again(monkeypatch, tmp_path):
         monkeypatch.setattr(story, "known_file", lambda *_: SimpleNamespace(sha256=sha256))
         run = make_run(arms=(arm("avx2"),), model=make_model(str(path)))
         maker = SimpleNamespace(sources=SimpleNamespace(baseline=SOURCE))
-        return story._model_again(run, maker, Observer())
+        return story._model_again(run.model, run, maker, Observer())
 
     return resolve
 

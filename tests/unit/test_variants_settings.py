@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from llamabuild.bench.dialect import Dialect
-from llamabuild.bench.llama_bench import Task, bench_argv
+from llamabuild.bench.driver import DRIVERS
+from llamabuild.bench.llama_bench import bench_argv
+from llamabuild.bench.task import Task
 from llamabuild.errors import BadInput
 from llamabuild.types.run import Axis
 from llamabuild.variants import CannotCombine, load_catalogue
@@ -76,6 +78,8 @@ def test_wrong_settings_get_a_reason_and_a_remedy(catalogue, name, says):
         ("native+threads=2+threads=4", "runtime.bench -t is '2' in 'threads=2' and '4'"),
         ("no-mmap+load-mode=mmap", "-lm is 'none' in 'no-mmap' and 'mmap'"),
         ("native+cpus=0+cpus=1", "runtime.launcher taskset"),
+        ("native+parallel=1+parallel=2", "runtime.mode is '1' in 'parallel=1' and '2'"),
+        ("native+parallel=1+prompt-cache=on", "runtime.program is 'llama-batched-bench'"),
         ("native+kv-cache=q4_0+flash-attention=off", "with fused attention alone"),
     ],
 )
@@ -88,7 +92,8 @@ def test_settings_that_contradict_each_other_do_not_go_together(catalogue, name,
 def test_every_setting_has_an_example_and_an_effect(name):
     setting = settings()[name]
     checked_value(name, setting.example)
-    assert setting.bench or setting.launcher or name == "affinity"
+    does = setting.bench or setting.launcher or name == "affinity"
+    assert does or setting.program in DRIVERS
     assert not set(by_option(setting.bench)) & {"-m", "-p", "-n", "-o", "-r", "-pg"}
     assert "+" not in setting.example
     for word in setting.sweep and make_axis(name, (), HERE).values:
@@ -169,6 +174,27 @@ def test_an_option_and_the_setting_of_the_same_contradict_each_other(catalogue):
         catalogue.get("native+batch=64+arg:--batch-size=32")
 
 
+def test_points_of_another_program_have_no_default():
+    points = make_sweep("native", [axis("speculative", "ngram-mod", "draft")]).points
+    assert [p.values for p in points] == [("off",), ("ngram-mod",), ("draft",)]
+    assert points[0].variant == "native+speculative=off"
+    points = make_sweep("native", [axis("prompt-cache", "on", "off")]).points
+    assert [p.values for p in points] == [("off",), ("on",)]
+    points = make_sweep("native", [axis("parallel", "2", "4")]).points
+    assert [p.values for p in points] == [("2",), ("4",)]  # more should bring more: from the least
+
+
+def test_all_points_run_the_one_program(catalogue):
+    axes = [axis("parallel", "1", "4"), axis("kv-cache", "q8_0")]
+    points = make_sweep("native", axes).points
+    assert [p.values for p in points] == [("1", ""), ("1", "q8_0"), ("4", "q8_0")]
+    runtimes = [catalogue.get(p.variant).runtime for p in points]
+    assert {runtime.program for runtime in runtimes} == {"llama-batched-bench"}
+    assert [runtime.mode for runtime in runtimes] == ["1", "1", "4"]
+    with pytest.raises(BadInput, match="parallel and prompt-cache run different programs"):
+        make_sweep("native", [axis("parallel", "1"), axis("prompt-cache", "on")])
+
+
 def test_axes_are_crossed():
     axes = [axis("threads", "1", "2"), axis("poll", "0", "100")]
     points = make_sweep("pgo+mimalloc", axes).points
@@ -198,4 +224,7 @@ def test_settings_may_be_entries_of_a_crossing(catalogue, tmp_path):
 def test_a_file_names_no_launcher(tmp_path):
     (tmp_path / "own.toml").write_text('description = "d"\n[runtime]\nlauncher = ["rm"]\n')
     with pytest.raises(BadInput, match="launcher is not for files"):
+        load_catalogue("pypi:x==1", [tmp_path])
+    (tmp_path / "own.toml").write_text('description = "d"\n[runtime]\nprogram = "rm"\n')
+    with pytest.raises(BadInput, match="program is not for files"):
         load_catalogue("pypi:x==1", [tmp_path])

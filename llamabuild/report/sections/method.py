@@ -10,6 +10,7 @@ from llamabuild.report.sections.section import Section
 
 if TYPE_CHECKING:
     from llamabuild.report.material import Material
+    from llamabuild.types.run import Workload
 
 
 def _context(material: Material) -> dict[str, Any]:
@@ -18,7 +19,7 @@ def _context(material: Material) -> dict[str, Any]:
     workloads = [
         f"{workload.name} ({KIND_NAMES.get(workload.kind, workload.kind)}, "
         f"{numbers.count(workload.tokens, 'token')}, "
-        f"repeated for about {workload.seconds:g} s)"
+        f"{_repeated(workload)})"
         for workload in run.workloads
     ]
     looks = [
@@ -26,10 +27,16 @@ def _context(material: Material) -> dict[str, Any]:
         for blocks, alpha in zip(schedule.looks, schedule.alphas, strict=False)
     ]
     return {
+        "program": material.run.program or "llama-bench",
         "workloads": numbers.listing(workloads),
         "looks": numbers.listing(looks, "or"),
         "left_out": _left_out(schedule.warmup_blocks, len(document.discarded)),
     }
+
+
+def _repeated(workload: Workload) -> str:
+    once = workload.max_repetitions == 1
+    return "once a process" if once else f"repeated for about {workload.seconds:g} s"
 
 
 def _left_out(warmup: int, discarded: int) -> str:

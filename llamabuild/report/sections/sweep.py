@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from llamabuild.report.plots import SWEEP as SWEEP_PLOT
 from llamabuild.report.sections.section import Section, picture
-from llamabuild.report.sweep_rows import caches, difference, scales
+from llamabuild.report.sweep_rows import caches, difference, guesses, scales, units
 
 if TYPE_CHECKING:
     from llamabuild.report.material import Material
@@ -19,7 +19,10 @@ def _context(material: Material) -> dict[str, Any] | None:
     return {
         "sweep": info,
         "picture": picture(SWEEP_PLOT, material),
+        "units": units(info),
         "scaling": scales(info),
+        "guesses": guesses(info),
+        "program": material.run.program,
         "sorts": [
             "number" if all(value.isdecimal() for value in axis.values) else "text"
             for axis in info.axes
