@@ -75,7 +75,8 @@ def _sweep(variant: str, words: Sequence[str], *, draft: bool) -> Sweep:
 
     A draft model is among the values of its axis when none are named.
     """
-    from llamabuild.variants.axes import make_axis, make_sweep  # noqa: PLC0415
+    from llamabuild.machine.detect import detect_machine  # noqa: PLC0415
+    from llamabuild.variants.axes import make_axis, make_sweep, words_here  # noqa: PLC0415
     from llamabuild.variants.prebuilt import is_prebuilt  # noqa: PLC0415
     from llamabuild.variants.settings import ARGUMENT, settings  # noqa: PLC0415
 
@@ -97,28 +98,20 @@ def _sweep(variant: str, words: Sequence[str], *, draft: bool) -> Sweep:
     for name, values in named:
         if draft and name == SPECULATIVE and not values:
             values += [*settings()[name].sweep, DRAFT]
-    here = _machine_words()
+    here = words_here(detect_machine().usable_threads)
     return make_sweep(variant, [make_axis(name, values, here) for name, values in named])
-
-
-def _machine_words() -> dict[str, str]:
-    from llamabuild.machine.detect import detect_machine  # noqa: PLC0415
-    from llamabuild.variants.affinity import this_layout, values_here  # noqa: PLC0415
-
-    threads = detect_machine().usable_threads
-    places = " ".join(values_here(this_layout(), threads))
-    return {"threads": str(threads), "twice": str(2 * threads), "affinity": places}
 
 
 def _list_axes(*, as_json: bool) -> None:
     import msgspec  # noqa: PLC0415
 
-    from llamabuild.variants.axes import make_axis  # noqa: PLC0415
+    from llamabuild.machine.detect import detect_machine  # noqa: PLC0415
+    from llamabuild.variants.axes import make_axis, words_here  # noqa: PLC0415
     from llamabuild.variants.settings import ARGUMENT, settings  # noqa: PLC0415
 
     from .tables import print_table  # noqa: PLC0415
 
-    here = _machine_words()
+    here = words_here(detect_machine().usable_threads)
     none = () if here["affinity"] else ("affinity",)
     values = {
         name: make_axis(name, (), here).values if setting.sweep and name not in none else ()

@@ -24,7 +24,7 @@ from llamabuild.lab.timing import COPIES, WARMUP
 from llamabuild.optimize.estimate import Costs
 from llamabuild.report import numbers
 from llamabuild.store.results import Results
-from llamabuild.variants.axes import make_axis, make_sweep
+from llamabuild.variants.axes import make_axis, make_sweep, words_here
 
 from . import optimize
 from .builds import plan_variants
@@ -187,14 +187,10 @@ def _baseline(bench: Bench, name: str, seconds: float) -> tuple[str, str]:
 
 def _sweep(bench: Bench, name: str, seconds: float) -> tuple[str, str]:
     axis, *values = bench.words(name)
-    sweep = make_sweep(bench.lab.base, [make_axis(axis, values, here(bench))])
+    sweep = make_sweep(
+        bench.lab.base, [make_axis(axis, values, words_here(bench.lab.machine.usable_threads))]
+    )
     return _measured(bench, name, seconds, sweep=sweep, baseline=sweep.points[0].variant)
-
-
-def here(bench: Bench) -> dict[str, str]:
-    """Return what the axes' values say of this machine."""
-    threads = bench.lab.machine.usable_threads
-    return {"threads": str(threads), "twice": str(2 * threads)}
 
 
 def _variants(bench: Bench, name: str, seconds: float) -> tuple[str, str]:

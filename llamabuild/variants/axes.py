@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from llamabuild.errors import BadInput, EnvironmentLacks
 from llamabuild.types.run import Axis, Point, Sweep
 
-from .affinity import AFFINITY, explained, this_layout
+from .affinity import AFFINITY, explained, this_layout, values_here
 from .settings import EQUALS, checked_value, setting_named
 
 if TYPE_CHECKING:
@@ -18,6 +18,16 @@ if TYPE_CHECKING:
 
 RANGE = re.compile(r"(?P<first>[0-9]+)\.\.(?P<last>[0-9]+)(?:(?P<sign>[+*])(?P<by>[0-9]+))?")
 MOST_VALUES, MOST_POINTS = 64, 200
+
+
+def words_here(threads: int) -> dict[str, str]:
+    """Return what stands for the words in the settings' values on this machine.
+
+    Args:
+        threads: Physical cores within affinity and quota.
+    """
+    places = " ".join(values_here(this_layout(), threads))
+    return {"threads": str(threads), "twice": str(2 * threads), "affinity": places}
 
 
 def make_axis(name: str, words: Sequence[str], here: Mapping[str, str]) -> Axis:

@@ -11,11 +11,11 @@ from llamabuild.report.lab.checklist import wanted
 from llamabuild.report.lab.insights import advice
 from llamabuild.report.lab.questions import question_sections
 from llamabuild.variants import load_catalogue
-from llamabuild.variants.axes import make_axis
+from llamabuild.variants.axes import make_axis, words_here
 from tests.runs import make_model
 
 TRIALS = {"main": 1.0, "small": 0.5, "real": 0.5}
-HERE = {"threads": "2", "twice": "4"}
+HERE = words_here(2)
 
 
 def part(**changes):

@@ -211,7 +211,9 @@ def test_the_memory_that_a_cache_took_stands_beside_what_was_computed():
             for p, n in zip(found.run.sweep.points, (5_898_240, 100_270_080), strict=True)
         ),
     ))  # fmt: skip
-    info = sweep_info(run, variants, found.document.roofline, {"pp64": "a", "tg16": "b"})
+    info = sweep_info(
+        run, found.trials, variants, found.document.roofline, {"pp64": "a", "tg16": "b"}
+    )
     assert sweep_headers(info)[-3:] == ["KV cache", "peak memory", "vs default"]
     assert [row[-3] for row in sweep_cells(info)] == ["5.9 MB", "100 MB"]
     assert [row[-1] for row in sweep_cells(info)] == ["0 B", "+94.4 MB"]
