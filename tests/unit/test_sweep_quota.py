@@ -2,11 +2,10 @@
 
 import pytest
 
-from llamabuild.cli import sweep as command
 from llamabuild.machine import limits
 from llamabuild.machine.detect import detect_machine
 from llamabuild.types.run import Axis
-from llamabuild.variants.axes import make_axis
+from llamabuild.variants.axes import make_axis, words_here
 from tests.sweep_fixture import SPEED, material, threads_of
 
 VERSION_2 = {
@@ -44,7 +43,7 @@ def test_the_default_number_of_threads_honours_it(one_cpu):
 
 
 def test_the_axes_take_their_values_from_it(one_cpu):
-    here = command._machine_words()
+    here = words_here(detect_machine().usable_threads)
     assert make_axis("threads", (), here).values == ("1", "2")
     assert make_axis("affinity", (), here).values == ("first-1", "cores", "mask", "node-0")
 
