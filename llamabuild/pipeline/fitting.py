@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from llamabuild.types.kv_cache import kv_cache_bytes
+from llamabuild.types.run import model_of
 from llamabuild.variants.bench_options import by_option
 
 if TYPE_CHECKING:
@@ -42,7 +43,10 @@ def with_cache_sizes(
 
 
 def without_the_too_large(run: Run, arms: Sequence[Arm]) -> tuple[Arm, ...]:
-    """Return the arms; those whose weights and KV cache exceed the memory say so."""
+    """Return the arms; those whose weights and KV cache exceed the memory say so.
+
+    Asked of arms that choose their context or their model.
+    """
     return tuple(_fitted(arm, run) for arm in arms)
 
 
@@ -50,13 +54,13 @@ def _fitted(arm: Arm, run: Run) -> Arm:
     memory = run.machine.memory_bytes
     if arm.status != "pending" or arm.variant is None or not memory:
         return arm
-    if DEPTH not in by_option(arm.variant.runtime.bench):
+    runtime, model = arm.variant.runtime, model_of(run, arm)
+    if DEPTH not in by_option(runtime.bench) and not runtime.quantization:
         return arm
-    cache = _cache(arm.variant.runtime, run.model, run.workloads)
-    if cache is None or run.model.size_bytes + cache <= USABLE * memory:
+    need = model.size_bytes + (_cache(runtime, model, run.workloads) or 0)
+    if need <= USABLE * memory:
         return arm
-    need = (run.model.size_bytes + cache) / 1e9
-    reason = f"model and KV cache need {need:,.1f} GB, this machine has {memory / 1e9:,.1f}"
+    reason = f"model and KV cache need {need / 1e9:,.1f} GB, this machine has {memory / 1e9:,.1f}"
     return msgspec.structs.replace(arm, status="unsupported", reason=reason)
 
 

@@ -34,6 +34,7 @@ from llamabuild.variants.prebuilt import is_prebuilt
 
 from .choose import choose_arms
 from .fitting import USABLE
+from .formats import own_model
 from .inputs import check_request, default_source, run_model
 from .make import Maker
 from .profile_counts import counted
@@ -92,6 +93,7 @@ def run_profile(
         source = resolve_source(variant.source, on_progress=observer.note)
         maker = Maker(source, machine.usable_threads, observer)
         model = run_model(request.model, source, variant, maker, observer)
+        model = own_model(model, variant.runtime.quantization, variant, maker, observer)
         if model.size_bytes > USABLE * machine.memory_bytes > 0:
             message = f"{model.name} has {model.size_bytes / 1e9:,.1f} GB"
             msg = f"{message}, this machine {machine.memory_bytes / 1e9:,.1f} GB of memory"

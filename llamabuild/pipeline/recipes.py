@@ -44,6 +44,7 @@ class Recipes:
             runtime.environment,
             by_option(runtime.bench),
             runtime.launcher,
+            runtime.quantization,
         )
 
     def brought_along(self, question: Question) -> dict[str, tuple[str, ...]]:

@@ -40,4 +40,5 @@ def _same(one: VariantResult, other: VariantResult) -> bool:
         and first.bench_arguments == second.bench_arguments
         and first.launcher == second.launcher
         and first.allocator == second.allocator
+        and one.model == other.model
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llamabuild.report.formats_document import FormatInfo, FormatsInfo
 from llamabuild.types.base import Data
 
 
@@ -42,6 +43,8 @@ class SweepPoint(Data, frozen=True, kw_only=True):
     reason: str
     kv_cache_bytes: int | None
     """Computed from the model's header; None where no axis changes it or it is not known."""
+    format: FormatInfo | None = None
+    """The model's, where the axis is the format of the weights."""
     workloads: tuple[SweepResult, ...]
 
 
@@ -52,6 +55,8 @@ class SweepInfo(Data, frozen=True, kw_only=True):
     """The variant that was run in several ways."""
     axes: tuple[AxisInfo, ...]
     points: tuple[SweepPoint, ...]
+    formats: FormatsInfo | None = None
+    """Where an axis is the format of the weights."""
     answer: str
     """Which value is best, in a sentence a workload."""
     sentences: tuple[str, ...]

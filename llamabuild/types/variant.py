@@ -67,6 +67,8 @@ class Runtime(Data, frozen=True, kw_only=True):
     """Further arguments of llama-bench."""
     launcher: tuple[str, ...] = ()
     """What starts the program, such as ``taskset -c 0``; it takes the program's place by exec."""
+    quantization: str = ""
+    """File type, such as ``Q4_K_M``, into which the model is put for it; empty: it stays."""
 
 
 class Expectation(Data, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ MOST_VALUES, MOST_POINTS = 64, 200
 
 
 def make_axis(name: str, words: Sequence[str], here: Mapping[str, str]) -> Axis:
-    """Return an axis with its values, each once; those of which more should bring more ascend.
+    """Return an axis with its values, each once; in the order that the setting has for them.
 
     Args:
         name: That of a setting.
@@ -40,14 +40,16 @@ def make_axis(name: str, words: Sequence[str], here: Mapping[str, str]) -> Axis:
         checked_value(name, value)
     if setting.scales:
         values.sort(key=int)
+    elif setting.choices:
+        values.sort(key=setting.choices.index)
     return Axis(setting=name, what=setting.what, values=tuple(dict.fromkeys(values)))
 
 
 def make_sweep(base: str, axes: Sequence[Axis]) -> Sweep:
     """Return a sweep of so few points that it can be measured.
 
-    The first point is the base alone, with all defaults, unless every axis is one of which more
-    should bring more: then it is the first value of each.
+    The first point is the base alone, with all defaults, unless every axis is one whose first value
+    is what the others are compared with: then it is the first value of each.
 
     Raises:
         BadInput: One axis twice, or too many points.
@@ -61,7 +63,7 @@ def make_sweep(base: str, axes: Sequence[Axis]) -> Sweep:
         message = f"the axes make {count} points, more than {MOST_POINTS}"
         raise BadInput(message, "name fewer values")
     points = [_point(base, names, values) for values in product(*(axis.values for axis in axes))]
-    if not all(setting_named(name).scales for name in names):
+    if not all(setting_named(name).begins for name in names):
         points.insert(0, Point(variant=base, values=("",) * len(axes)))
     return Sweep(base=base, axes=tuple(axes), points=tuple(points))
 

@@ -88,6 +88,8 @@ class RuntimeTable(Table, frozen=True, kw_only=True):
     bench: tuple[BenchArgument, ...] | None = None
     launcher: tuple[Plain, ...] | None = None
     """Of settings alone; a file that names one is refused."""
+    quantization: Plain | None = None
+    """As the launcher."""
 
 
 class ExpectTable(Table, frozen=True, kw_only=True):
@@ -132,6 +134,9 @@ def read_variant_file(path: Path) -> VariantFile:
     if file.runtime.launcher is not None:
         message = f"{path}: runtime.launcher is not for files"
         raise BadInput(message, "settings have one: 'native+cpus=0-3' or 'native+node=0'")
+    if file.runtime.quantization is not None:
+        message = f"{path}: runtime.quantization is not for files"
+        raise BadInput(message, "it is a setting: 'native+quantization=Q8_0'")
     for variable in file.cmake:
         if not CMAKE_ALLOWED.fullmatch(variable):
             message = f"{path}: cmake.{variable} is not a variable that a variant may set"

@@ -119,6 +119,7 @@ def _apply(parent: Variant, layer: Layered) -> Variant:
         launcher=(
             parent.runtime.launcher if file.runtime.launcher is None else file.runtime.launcher
         ),
+        quantization=file.runtime.quantization or parent.runtime.quantization,
     )
     expect = parent.expect
     if file.expect is not None:

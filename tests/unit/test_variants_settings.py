@@ -80,7 +80,8 @@ def test_settings_that_contradict_each_other_do_not_go_together(catalogue, name,
 def test_every_setting_has_an_example_and_an_effect(name):
     setting = settings()[name]
     checked_value(name, setting.example)
-    assert setting.bench or setting.launcher
+    assert setting.bench or setting.launcher or setting.quantization
+    assert bool(setting.value) != bool(setting.choices)
     assert not set(by_option(setting.bench)) & {"-m", "-p", "-n", "-o", "-r", "-pg"}
     assert "+" not in setting.example
     for word in setting.sweep and make_axis(name, (), HERE).values:

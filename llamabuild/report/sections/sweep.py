@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from llamabuild.report.format_rows import quality_cells
+from llamabuild.report.plots import FORMATS
 from llamabuild.report.plots import SWEEP as SWEEP_PLOT
 from llamabuild.report.sections.section import Section, picture
-from llamabuild.report.sweep_rows import caches, scales
+from llamabuild.report.sweep_rows import caches, judges, scales
 
 if TYPE_CHECKING:
     from llamabuild.report.material import Material
@@ -25,6 +27,9 @@ def _context(material: Material) -> dict[str, Any] | None:
             for axis in info.axes
         ],
         "caches": caches(info),
+        "judges": judges(info),
+        "quality": quality_cells,
+        "trade": picture(FORMATS, material),
     }
 
 
