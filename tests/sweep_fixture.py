@@ -102,6 +102,4 @@ def formats_material(*, quantized=False, synthetic=False, missing=()):
 
     axis = Axis(setting="quantization", what="", values=values)
     gone = tuple(f"native+quantization={name}" for name in missing)
-    return material(
-        axis, lambda name: FORMATS[format_of(name)][2], MACHINE, gone, model, dressed
-    )
+    return material(axis, lambda name: FORMATS[format_of(name)][2], MACHINE, gone, model, dressed)

@@ -136,7 +136,9 @@ def read_quality(text: str, sample: Sample) -> Quality:
     divergence, perplexity, reference, top = (pattern.search(text) for pattern in patterns)
     if not (divergence and perplexity and reference and top):
         return unknown(sample.reference_name, "llama-perplexity printed no statistics")
-    numbers = [float(n) for found in (divergence, perplexity, reference, top) for n in found.groups()]
+    numbers = [
+        float(n) for found in (divergence, perplexity, reference, top) for n in found.groups()
+    ]
     if not all(map(isfinite, numbers)):
         return unknown(sample.reference_name, "its statistics are not finite")
     done = CHUNKS.search(text)

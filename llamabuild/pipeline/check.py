@@ -103,7 +103,7 @@ def _check(run: Run, arm: Arm, baseline: Arm, folder: Path) -> Equivalence:
     model = model_of(run, arm)
     elsewhere = model.sha256 != model_of(run, baseline).sha256
     if elsewhere and arm.build.id == baseline.build.id and _bare(own) == _bare(theirs):
-        reason = f"the build and settings of {baseline.name}, which has another model"
+        reason = f"built and run as {baseline.name}, with another model"
         return Equivalence(verdict="same", reason=reason)
     program = files_folder(arm.build.id) / PROGRAM
     if arm.prebuilt is not None and not program.is_file():
@@ -135,7 +135,6 @@ def _check(run: Run, arm: Arm, baseline: Arm, folder: Path) -> Equivalence:
         found = settled(arm, check_equivalence(program, own, setting, other_tree=other))
         remember(key, found)
     return with_unchecked(found, [theirs, own])
-
 
 
 def _bare(runtime: Runtime) -> Runtime:

@@ -94,7 +94,6 @@ def run_model(
     Raises:
         LlamabuildError: As :func:`llamabuild.model.resolve_model`, or the baseline's build.
     """
-
     return resolve_model(
         spec,
         quantize=quantizer(source, baseline, maker, observer),

@@ -69,7 +69,9 @@ def measure_qualities(run: Run, observer: Observer, interrupts: Interrupts) -> t
 
 def _wants(arm: Arm) -> bool:
     asks = arm.variant is not None and arm.variant.runtime.quantization
-    return bool(asks) and arm.status == "ready" and (arm.quality is None or bool(arm.quality.reason))
+    return (
+        bool(asks) and arm.status == "ready" and (arm.quality is None or bool(arm.quality.reason))
+    )
 
 
 def _impossible(run: Run) -> str:

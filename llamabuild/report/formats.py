@@ -158,29 +158,27 @@ def _trade(formats: FormatsInfo, weighed: list[_Weighed]) -> list[str]:
     if not weighed:
         return []
     what = "KL divergence" if formats.cost == BY_DIVERGENCE else "file size"
-    told = [
-        f"Beaten by no other in both {formats.workload} and {what}, by their medians: "
-        f"{numbers.listing(list(formats.front))}."
-    ]
+    front = numbers.listing(list(formats.front))
+    first = f"Beaten by no other in both {formats.workload} and {what}, by their medians: {front}."
     if formats.cost == BY_DIVERGENCE:
         within = [item for item in weighed if item.cost <= formats.kl_limit]
         if not within:
-            return [*told, f"No format stays within {formats.kl_limit:g} nats a token."]
+            return [first, f"No format stays within {formats.kl_limit:g} nats a token."]
         best = max(within, key=lambda item: item.speed)
-        return [
-            *told,
+        text = (
             f"Within {formats.kl_limit:g} nats a token {best.point.label} is the fastest at "
             f"{formats.workload}: {numbers.throughput(best.speed)} tokens/s, "
-            f"{numbers.small(best.cost)} nats.",
-        ]
+            f"{numbers.small(best.cost)} nats."
+        )
+        return [first, text]
     smallest = min(weighed, key=lambda item: item.cost)
     largest = max(weighed, key=lambda item: item.cost)
-    return [
-        *told,
+    text = (
         f"{smallest.point.label} is the smallest with {numbers.size(smallest.cost)}, "
         f"{numbers.part(smallest.cost / largest.cost)} of {largest.point.label}, and runs "
-        f"{formats.workload} at {numbers.throughput(smallest.speed)} tokens/s.",
-    ]
+        f"{formats.workload} at {numbers.throughput(smallest.speed)} tokens/s."
+    )
+    return [first, text]
 
 
 def _quality(formats: FormatsInfo, points: list[SweepPoint], source: str) -> list[str]:
@@ -211,10 +209,11 @@ def _already_quantized(model: Model, points: list[SweepPoint]) -> list[str]:
         if point.format and point.format.bits_per_weight > model.bits_per_weight
     ]
     vain = f", and {numbers.listing(above)} cannot gain anything over it" if above else ""
-    return [
+    text = (
         f"The model is quantized already: all formats are made from {model.quantization} and "
         f"compared with it{vain}."
-    ]
+    )
+    return [text]
 
 
 def _otherwise_stored(model: Model, points: list[SweepPoint]) -> list[str]:
@@ -233,7 +232,8 @@ def _otherwise_stored(model: Model, points: list[SweepPoint]) -> list[str]:
             found.append(f"{form.name} is {numbers.listing(held)}")
     if not found:
         return []
-    return [
+    text = (
         f"Rows of {model.embedding_length} weights are no whole blocks of {facts().block}, so that "
         f"llama-quantize took other types for many tensors: {'; '.join(dict.fromkeys(found))}."
-    ]
+    )
+    return [text]

@@ -517,7 +517,7 @@ def test_another_format_is_no_other_output_but_another_build_is_checked_with_it(
         program.chmod(0o755)
     first, second, third = check_all(make_run(arms=tuple(made)), Observer(), Interrupts())
     assert [arm.status for arm in (first, second, third)] == ["ready"] * 3
-    assert second.equivalence.reason == "the build and settings of avx2, which has another model"
+    assert second.equivalence.reason == "built and run as avx2, with another model"
     assert second.equivalence.mean_kl_divergence is None
     assert third.equivalence.mean_kl_divergence == 0.001
     calls = log.read_text().splitlines()

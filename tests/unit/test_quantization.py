@@ -1,7 +1,6 @@
 """Arms with a model of their own: which, made how, kept, too large, or with the reason why not."""
 
 import hashlib
-from collections import namedtuple
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -158,8 +157,8 @@ def test_formats_of_a_synthetic_model_are_synthetic_models(monkeypatch):
 
 
 def test_disk_space_is_asked_for_before_anything_is_written(model, monkeypatch):
-    usage = namedtuple("usage", "free")
-    monkeypatch.setattr(model_formats.shutil, "disk_usage", lambda _: usage(1000))
+    free = SimpleNamespace(free=1000)
+    monkeypatch.setattr(model_formats.shutil, "disk_usage", lambda _: free)
     quantize = Quantizer()
     with pytest.raises(EnvironmentLacks, match=r"small as Q8_0 needs 0.3 GB .*free some space"):
         in_format(model, "Q8_0", SOURCE, quantize, quiet)

@@ -75,7 +75,9 @@ def _prepare(axes: Axes, formats: FormatsInfo, xs: list[float], ys: list[float])
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         what = f"KL divergence from {formats.reference}, nats a token; lower is better"
         if formats.kl_limit <= axes.get_xlim()[1]:
-            axes.axvline(formats.kl_limit, color=light("muted"), linewidth=0.8, linestyle=(0, (1, 2)))
+            axes.axvline(
+                formats.kl_limit, color=light("muted"), linewidth=0.8, linestyle=(0, (1, 2))
+            )
     else:
         spread = max(xs) - min(xs) or max(xs)
         axes.set_xlim(max(0.0, min(xs) - 0.12 * spread), max(xs) + 0.12 * spread)
@@ -91,7 +93,9 @@ def _prepare(axes: Axes, formats: FormatsInfo, xs: list[float], ys: list[float])
 
 def _name(axes: Axes, known: list[tuple[SweepPoint, float, float]]) -> None:
     """Write each format beside its point, from the top down, none over another."""
-    width, height = axes.get_window_extent().size * 72 / axes.figure.dpi
+    extent = axes.get_window_extent()
+    points_per_pixel = 72 / axes.figure.dpi
+    width, height = extent.width * points_per_pixel, extent.height * points_per_pixel
     taken: list[tuple[float, float, float]] = []
     for point, x, y in sorted(known, key=lambda each: -each[2]):
         right, up = axes.transAxes.inverted().transform(axes.transData.transform((x, y)))
