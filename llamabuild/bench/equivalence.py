@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from math import isfinite
@@ -22,7 +21,7 @@ import msgspec
 
 from llamabuild.errors import BuildFailed
 from llamabuild.process import run
-from llamabuild.store.paths import cache_dir
+from llamabuild.store.remembered import keep, recall
 from llamabuild.types.run import Equivalence
 
 from .arguments import perplexity_arguments
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
     from llamabuild.types.variant import Runtime
 
 TEXT = Path(__file__).with_name("equivalence.txt")
+MEMORY = "equivalence"
+"""Folder of the cache in which verdicts are kept."""
 NUMBER = r"\s*:\s*(-?[\d.]+|-?nan|-?inf)"
 FIELDS = {
     "mean": re.compile("Mean +KLD" + NUMBER),
@@ -203,21 +204,13 @@ def with_unchecked(equivalence: Equivalence, runtimes: Iterable[Runtime]) -> Equ
 
 def remembered(key: str) -> Equivalence | None:
     """Return the verdict that was reached earlier for the same two builds, model and text."""
-    try:
-        return msgspec.json.decode(_memory(key).read_bytes(), type=Equivalence)
-    except (OSError, msgspec.DecodeError):
-        return None
+    return recall(MEMORY, key, Equivalence)
 
 
 def remember(key: str, equivalence: Equivalence) -> None:
     """Keep a verdict that rests on statistics; a crash or a time-out may not come again."""
-    if equivalence.mean_kl_divergence is None:
-        return
-    path = _memory(key)
-    fresh = path.with_suffix(".new")
-    with suppress(OSError):  # it is only work saved
-        fresh.write_bytes(msgspec.json.encode(equivalence))
-        fresh.rename(path)
+    if equivalence.mean_kl_divergence is not None:
+        keep(MEMORY, key, equivalence)
 
 
 def memory_key(
@@ -239,10 +232,6 @@ def memory_key(
     settings = (threads, variables, facts(), TEXT.read_text("utf-8"))
     parts = (build, baseline, model_sha256, *map(repr, settings))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-
-
-def _memory(key: str) -> Path:
-    return cache_dir("equivalence") / f"{key}.json"
 
 
 def _reference(setting: Setting, each: Pass) -> Path:

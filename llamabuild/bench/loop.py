@@ -36,11 +36,11 @@ SPARE_BLOCKS = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arms:
-    """What can be run: program and runtime settings of each arm, A′ left out."""
+    """What can be run: program, settings and model of each arm, A′ left out."""
 
     programs: Mapping[str, Path]
     runtimes: Mapping[str, Runtime]
-    model: Path
+    models: Mapping[str, Path]
     inputs: Inputs = field(default_factory=Inputs)
 
 
@@ -131,7 +131,7 @@ class _Loop:
             trial = run_trial(
                 self.arms.programs[source],
                 Task(
-                    model=self.arms.model,
+                    model=self.arms.models[source],
                     workload=workloads[workload],
                     repetitions=self.repetitions(block, source, workloads[workload]),
                     threads=self.run.threads,

@@ -183,7 +183,8 @@ def _run_command(variant: Variant) -> str:
         words |= allocator_entry(variant.allocator.name).environment
     words |= variant.runtime.environment
     program = f"{hand_folder(variant.name)}/bin/llama-bench"
-    words_of_bench = [program, "-m", "MODEL.gguf", *variant.runtime.bench]
+    model = f"{'-'.join(filter(None, ['MODEL', variant.runtime.quantization]))}.gguf"
+    words_of_bench = [program, "-m", model, *variant.runtime.bench]
     assignments = [f"{name}={shlex.quote(value)}" for name, value in words.items()]
     return " ".join([*assignments, shlex.join([*variant.runtime.launcher, *words_of_bench])])
 

@@ -133,7 +133,7 @@ class Narrator(Observer):
                 f"top token {found.top_token_agreement or 0:.1%})"
             )
         elif found.verdict != "baseline":
-            self.note(f"{arm.name}: {arm.reason}")
+            self.note(f"{arm.name}: {arm.reason or found.reason}")
 
     def measuring(self, run: Run, stored: int) -> None:
         """Say how the measurement is laid out."""

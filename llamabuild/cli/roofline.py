@@ -68,7 +68,7 @@ def _print(document: RooflineDocument) -> None:
             ),
             [
                 [
-                    bound.workload,
+                    " of ".join(filter(None, [bound.workload, bound.variant])),
                     str(bound.threads),
                     numbers.size(bound.bytes_per_token),
                     numbers.operations(bound.operations_per_token),

@@ -47,8 +47,21 @@ def resolve_model(
     """
     parsed = parse_model(spec)
     tell = on_progress or silent
-    path = _file_of(parsed, quantize, vocabulary_tree, tell)
-    known = known_file(path, tell)
+    return described(_file_of(parsed, quantize, vocabulary_tree, tell), str(parsed), tell)
+
+
+def described(path: Path, spec: str, on_progress: Progress) -> Model:
+    """Return a model file with its hash and description.
+
+    Args:
+        path: The file.
+        spec: How the user would name it.
+        on_progress: Told when hashing takes time.
+
+    Raises:
+        BadInput: It is not a whole and honest GGUF model.
+    """
+    known = known_file(path, on_progress)
     metadata = known.metadata
     if metadata.parts > 1:
         message = f"model '{path}' is one of {metadata.parts} parts"
@@ -57,7 +70,7 @@ def resolve_model(
         message = f"model '{path}' holds no weights, only a vocabulary"
         raise BadInput(message, "name a GGUF file with a model in it")
     return Model(
-        spec=str(parsed),
+        spec=spec,
         path=str(path.absolute()),
         sha256=known.sha256,
         size_bytes=known.identity.size_bytes,
@@ -71,6 +84,7 @@ def resolve_model(
         vocabulary=metadata.vocabulary,
         synthetic=metadata.synthetic,
         traffic=metadata.traffic,
+        tensor_bytes=metadata.tensor_bytes,
     )
 
 

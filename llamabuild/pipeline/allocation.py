@@ -18,6 +18,7 @@ from llamabuild.machine.allocators import (
 )
 from llamabuild.store.builds import files_folder
 from llamabuild.store.paths import scratch_dir
+from llamabuild.types.run import model_of
 
 if TYPE_CHECKING:
     from llamabuild.interrupts import Interrupts
@@ -98,7 +99,7 @@ def _proved(arm: Arm, program: Path, run: Run) -> Arm:
                 program,
                 runtime,
                 promise,
-                model=Path(run.model.path),
+                model=Path(model_of(run, arm).path),
                 threads=run.threads,
                 folder=Path(folder),
             )

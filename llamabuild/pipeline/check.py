@@ -17,10 +17,10 @@ from llamabuild.bench.equivalence import (
     with_unchecked,
     write_reference,
 )
-from llamabuild.errors import BadInput, EnvironmentLacks
+from llamabuild.errors import BadInput, BuildFailed, EnvironmentLacks
 from llamabuild.store.builds import files_folder
 from llamabuild.store.paths import scratch_dir
-from llamabuild.types.run import Equivalence
+from llamabuild.types.run import Equivalence, model_of
 
 from .allocation import runtime_with_allocator
 from .devices import lacks_device
@@ -28,8 +28,8 @@ from .prebuilt import settled
 
 if TYPE_CHECKING:
     from llamabuild.interrupts import Interrupts
-    from llamabuild.types.inputs import Model
     from llamabuild.types.run import Arm, Run
+    from llamabuild.types.variant import Runtime
 
     from .observer import Observer
 
@@ -51,12 +51,6 @@ def check_all(run: Run, observer: Observer, interrupts: Interrupts) -> tuple[Arm
     reference_arm = next(arm for arm in run.arms if arm.name == run.baseline)
     checked: dict[str, Arm] = {}
     with scratch_dir("equivalence-") as folder:
-        setting = Setting(
-            model=Path(run.model.path),
-            references=Path(folder),
-            threads=run.threads,
-            random_weights=run.model.synthetic,
-        )
         for arm in run.arms:
             interrupts.check()
             if arm.build is None or arm.status != "pending":
@@ -74,7 +68,7 @@ def check_all(run: Run, observer: Observer, interrupts: Interrupts) -> tuple[Arm
                 checked[arm.name] = msgspec.structs.replace(arm, status=status, reason=lacks)
                 observer.checked(checked[arm.name])
                 continue
-            equivalence = _check(arm, reference_arm, run.model, setting)
+            equivalence = _check(run, arm, reference_arm, Path(folder))
             wrong = equivalence.verdict == "different"
             reason = f"output differs from {run.baseline}'s: {equivalence.reason}"
             checked[arm.name] = msgspec.structs.replace(
@@ -99,7 +93,8 @@ def _lacking(arm: Arm) -> str:
     return "" if runtime.program else lacks_device(program, arm.variant, runtime)
 
 
-def _check(arm: Arm, baseline: Arm, model: Model, setting: Setting) -> Equivalence:
+def _check(run: Run, arm: Arm, baseline: Arm, folder: Path) -> Equivalence:
+    """Compare two builds on the arm's own model: what another format changes is its quality."""
     assert arm.build is not None
     assert arm.variant is not None
     assert baseline.build is not None
@@ -108,6 +103,11 @@ def _check(arm: Arm, baseline: Arm, model: Model, setting: Setting) -> Equivalen
     if arm.name == baseline.name:
         same = Equivalence(verdict="baseline", mean_kl_divergence=0.0, top_token_agreement=1.0)
         return with_unchecked(same, [own])
+    model = model_of(run, arm)
+    elsewhere = model.sha256 != model_of(run, baseline).sha256
+    if elsewhere and arm.build.id == baseline.build.id and _bare(own) == _bare(theirs):
+        reason = f"built and run as {baseline.name}, with another model"
+        return Equivalence(verdict="same", reason=reason)
     program = files_folder(arm.build.id) / PROGRAM
     if arm.prebuilt is not None and not program.is_file():
         return arm.equivalence
@@ -115,13 +115,31 @@ def _check(arm: Arm, baseline: Arm, model: Model, setting: Setting) -> Equivalen
         build=arm.build.id,
         baseline=baseline.build.id,
         model_sha256=model.sha256,
-        threads=setting.threads,
+        threads=run.threads,
         runtimes=[theirs, own],
     )
     found = remembered(key)
     if found is None:
-        write_reference(files_folder(baseline.build.id) / PROGRAM, theirs, setting)
+        references = folder / model.sha256
+        references.mkdir(exist_ok=True)
+        setting = Setting(
+            model=Path(model.path),
+            references=references,
+            threads=run.threads,
+            random_weights=model.synthetic,
+        )
+        try:
+            write_reference(files_folder(baseline.build.id) / PROGRAM, theirs, setting)
+        except BuildFailed as error:
+            if not elsewhere:
+                raise
+            return Equivalence(verdict="not checked", reason=error.message)
         other = arm.source is not None
         found = settled(arm, check_equivalence(program, own, setting, other_tree=other))
         remember(key, found)
     return with_unchecked(found, [theirs, own])
+
+
+def _bare(runtime: Runtime) -> Runtime:
+    """How a program is run, whatever the model."""
+    return msgspec.structs.replace(runtime, quantization="")

@@ -16,6 +16,7 @@ from llamabuild.bench.task import Task
 from llamabuild.sampling import CannotSample, located, record, settings
 from llamabuild.store.builds import files_folder
 from llamabuild.types.proof import Execution
+from llamabuild.types.run import model_of
 
 from .allocation import runtime_with_allocator
 from .execution_join import functions, libraries, loaded
@@ -73,7 +74,8 @@ def _execution(run: Run, arm: Arm, workload: Workload) -> tuple[Execution, Machi
     assert arm.build is not None
     assert arm.variant is not None
     program = files_folder(arm.build.id) / PROGRAM
-    task = Task(model=Path(run.model.path), workload=workload, repetitions=1, threads=run.threads)
+    model = Path(model_of(run, arm).path)
+    task = Task(model=model, workload=workload, repetitions=1, threads=run.threads)
     nothing = Execution(workload=workload.name, method="", samples=0)
     try:
         sampled = watched_long_enough(

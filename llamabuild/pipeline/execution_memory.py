@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from llamabuild.sampling import settings
-from llamabuild.store.paths import cache_dir
+from llamabuild.store.remembered import keep, key_of, recall
 from llamabuild.types.proof import Execution
+from llamabuild.types.run import model_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from llamabuild.types.run import Arm, Run, Workload
+
+MEMORY = "executions"
 
 
 def memory_key(run: Run, arm: Arm, workload: Workload) -> str:
@@ -24,39 +24,26 @@ def memory_key(run: Run, arm: Arm, workload: Workload) -> str:
     assert arm.variant is not None
     runtime = arm.variant.runtime
     inspected = hashlib.sha256(msgspec.json.encode(arm.inspections)).hexdigest()
-    parts = (
+    return key_of(
         run.machine.fingerprint,  # a store may be shared, and dispatching builds pick by the CPU
         arm.build.id,
         sorted(runtime.environment.items()),
         (runtime.bench, runtime.launcher),
         arm.variant.allocator,
-        run.model.sha256,
+        model_of(run, arm).sha256,
         (workload.kind, workload.tokens, workload.name),
         run.threads,
         settings(),
         inspected,
     )
-    return hashlib.sha256("\0".join(map(repr, parts)).encode()).hexdigest()
 
 
 def remembered(key: str) -> Execution | None:
     """Return what was sampled earlier."""
-    try:
-        return msgspec.json.decode(_memory(key).read_bytes(), type=Execution)
-    except (OSError, msgspec.DecodeError):
-        return None
+    return recall(MEMORY, key, Execution)
 
 
 def remember(key: str, execution: Execution) -> None:
     """Keep what was sampled; a failure may not come again."""
-    if not execution.samples:
-        return
-    path = _memory(key)
-    fresh = path.with_suffix(".new")
-    with suppress(OSError):  # it is only work saved
-        fresh.write_bytes(msgspec.json.encode(execution))
-        fresh.rename(path)
-
-
-def _memory(key: str) -> Path:
-    return cache_dir("executions") / f"{key}.json"
+    if execution.samples:
+        keep(MEMORY, key, execution)

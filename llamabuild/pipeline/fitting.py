@@ -9,6 +9,7 @@ import msgspec
 
 from llamabuild.errors import EnvironmentLacks
 from llamabuild.types.kv_cache import kv_cache_bytes
+from llamabuild.types.run import model_of
 from llamabuild.variants.bench_options import by_option
 
 if TYPE_CHECKING:
@@ -63,7 +64,10 @@ def check_model_fits(model: Model, memory_bytes: int) -> None:
 
 
 def without_the_too_large(run: Run, arms: Sequence[Arm]) -> tuple[Arm, ...]:
-    """Return the arms; those beyond the memory or the model's context say so."""
+    """Return the arms; those beyond the memory or the model's context say so.
+
+    Asked of arms that choose their context or their model.
+    """
     return tuple(_fitted(arm, run) for arm in arms)
 
 
@@ -71,18 +75,20 @@ def _fitted(arm: Arm, run: Run) -> Arm:
     memory = run.machine.memory_bytes or sys.maxsize
     if arm.status != "pending" or arm.variant is None:
         return arm
-    runtime = arm.variant.runtime
-    if DEPTH not in by_option(runtime.bench) and not runtime.program:
+    runtime, model = arm.variant.runtime, model_of(run, arm)
+    if not (DEPTH in by_option(runtime.bench) or runtime.program or runtime.quantization):
         return arm
-    cache = _cache(runtime, run.model, run.workloads)
-    if cache is not None and run.model.size_bytes + cache > USABLE * memory:
-        need = (run.model.size_bytes + cache) / 1e9
-        reason = f"model and KV cache need {need:,.1f} GB, this machine has {memory / 1e9:,.1f}"
+    need = model.size_bytes + (_cache(runtime, model, run.workloads) or 0)
+    if need > USABLE * memory:
+        reason = (
+            f"model and KV cache need {need / 1e9:,.1f} GB, this machine has {memory / 1e9:,.1f}"
+        )
         return msgspec.structs.replace(arm, status="unsupported", reason=reason)
-    context = run.model.context_length
     positions = _positions(runtime, run.workloads)
-    if positions is not None and 0 < context < positions:
-        reason = f"it needs a context of {positions:,} tokens, the model's has {context:,}"
+    if positions is not None and 0 < model.context_length < positions:
+        reason = (
+            f"it needs a context of {positions:,} tokens, the model's has {model.context_length:,}"
+        )
         return msgspec.structs.replace(arm, status="unsupported", reason=reason)
     return arm
 

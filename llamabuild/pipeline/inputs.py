@@ -18,11 +18,12 @@ from llamabuild.model import resolve_model
 from llamabuild.model.spec import parse_model
 from llamabuild.process import run
 from llamabuild.source.pins import load_pins
-from llamabuild.store.builds import files_folder
+from llamabuild.store.builds import files_folder, load_build
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from llamabuild.model.synthetic import Quantize
     from llamabuild.types.inputs import Model, Source
     from llamabuild.types.machine import Tool
     from llamabuild.types.run import Arm
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 TOOLS = ("cc", "c++", "ld", "cmake", "ninja", "objdump", "ccache")
 BENCH, QUANTIZE = "llama-bench", "llama-quantize"
+REQUANTIZE = "--allow-requantize"
+"""Of weights that are quantized already; without it they are refused."""
 MOST_TOKENS_APART = 128
 """``SPEC_VOCAB_MAX_SIZE_DIFFERENCE`` of llama.cpp's common/speculative.cpp."""
 
@@ -154,25 +157,30 @@ def run_model(
     Raises:
         LlamabuildError: As :func:`llamabuild.model.resolve_model`, or the baseline's build.
     """
+    return resolve_model(
+        spec,
+        quantize=quantizer(source, baseline, maker, observer),
+        vocabulary_tree=Path(source.tree),
+        on_progress=observer.note,
+    )
+
+
+def quantizer(source: Source, variant: Variant, maker: Maker, observer: Observer) -> Quantize:
+    """Return what makes a file of another quantization with a variant's own llama-quantize."""
 
     def quantize(full: Path, target: Path, kind: str) -> None:
-        observer.note(f"building '{baseline.name}' first: its llama-quantize makes the model")
         # Training needs the model that is yet to be made; the program that makes it needs none.
-        untrained = msgspec.structs.replace(baseline.optimize, pgo=False, bolt=False)
-        plain = msgspec.structs.replace(baseline, optimize=untrained)
-        build, _ = execute_plan(
-            maker.plan(plain), plain, Path(source.tree), on_step=observer.build_step
-        )
+        untrained = msgspec.structs.replace(variant.optimize, pgo=False, bolt=False)
+        plain = msgspec.structs.replace(variant, optimize=untrained)
+        plan = maker.plan(plain)
+        if load_build(plan.build_id) is None:
+            observer.note(f"building '{variant.name}' first: its llama-quantize makes the model")
+        build, _ = execute_plan(plan, plain, Path(source.tree), on_step=observer.build_step)
         observer.note(f"quantizing to {kind}")
         program = files_folder(build.id) / QUANTIZE
-        finished = run([program, full, target, kind])
+        finished = run([program, REQUANTIZE, full, target, kind])
         if not finished.ok:
             message = f"llama-quantize {finished.failure()}"
             raise BuildFailed(message)
 
-    return resolve_model(
-        spec,
-        quantize=quantize,
-        vocabulary_tree=Path(source.tree),
-        on_progress=observer.note,
-    )
+    return quantize

@@ -137,6 +137,9 @@ def _prepared(wishes: Wishes, observer: Observer, *, may_build: bool) -> Prepare
     if reason := unsupported_reason(base, machine.cpu):
         message = f"the baseline '{wishes.base}' cannot run here: {reason}"
         raise BadInput(message, "choose another with --from")
+    if base.runtime.quantization:
+        message = f"'{wishes.base}': formats of the model are not searched"
+        raise BadInput(message, "name a model that has this format with --model")
     with cache_in_use():
         source = resolve_source(base.source, on_progress=observer.note)
         maker = Maker(source, machine.usable_threads, observer)

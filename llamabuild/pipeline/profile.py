@@ -34,6 +34,7 @@ from llamabuild.variants.prebuilt import is_prebuilt
 
 from .choose import choose_arms
 from .fitting import check_model_fits
+from .formats import own_model
 from .inputs import check_request, default_source, refuse_program, run_model
 from .make import Maker
 from .profile_counts import counted
@@ -93,6 +94,7 @@ def run_profile(
         source = resolve_source(variant.source, on_progress=observer.note)
         maker = Maker(source, machine.usable_threads, observer)
         model = run_model(request.model, source, variant, maker, observer)
+        model = own_model(model, variant.runtime.quantization, variant, maker, observer)
         check_model_fits(model, machine.memory_bytes)
         maker.model = model
         [arm] = maker.make_all(choice.arms[:1], interrupts, build_missing=True)

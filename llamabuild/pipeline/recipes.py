@@ -46,6 +46,7 @@ class Recipes:
             runtime.launcher,
             runtime.program,
             runtime.mode,
+            runtime.quantization,
         )
 
     def brought_along(self, question: Question) -> dict[str, tuple[str, ...]]:

@@ -14,7 +14,7 @@ from llamabuild.machine.detect import detect_machine
 from llamabuild.model import resolve_model
 from llamabuild.model.metadata import read_metadata
 from llamabuild.report.material import load
-from llamabuild.report.measured import measured_speeds
+from llamabuild.report.measured import measured_speeds, own_models
 from llamabuild.report.portable import clean
 from llamabuild.report.roofline_document import SCHEMA, RooflineDocument, RooflineModel
 from llamabuild.roofline import MAKE_PROBES, roofline
@@ -94,7 +94,14 @@ def make_roofline(
             traffic=model.traffic,
         ),
         run=run.id if run else "",
-        roofline=roofline(kernel_run, model, workloads, threads=(threads,), measured=measured),
+        roofline=roofline(
+            kernel_run,
+            model,
+            workloads,
+            threads=(threads,),
+            measured=measured,
+            others=own_models(run) if run else {},
+        ),
         notes=tuple(notes),
     )
 

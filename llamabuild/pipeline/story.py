@@ -33,7 +33,7 @@ from llamabuild.source import resolve_again, resolve_source
 from llamabuild.store.builds import files_folder
 from llamabuild.store.locks import cache_in_use, measurement_lock
 from llamabuild.store.results import Results
-from llamabuild.types.run import Run
+from llamabuild.types.run import Run, model_of
 from llamabuild.variants import load_catalogue, unsupported_reason
 
 from .allocation import prove_allocations, runtime_with_allocator
@@ -41,6 +41,7 @@ from .check import BENCH, check_all
 from .choose import choose_arms
 from .execution import prove_executions
 from .fitting import check_model_fits, with_cache_sizes, without_the_too_large
+from .formats import check_tool, with_models
 from .inputs import (
     check_draft,
     check_program,
@@ -53,6 +54,7 @@ from .make import Maker
 from .prebuilt import import_all, is_prebuilt_arm
 from .prompts import trial_inputs
 from .prove import prove
+from .quality import measure_qualities
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -91,14 +93,13 @@ def run_variants(request: Request, observer: Observer) -> Run:
         )
         try:
             arms = maker.make_all(
-                without_the_too_large(
-                    run,
-                    _pending_again(run.arms, run.machine.cpu, begun=bool(results.trials(run.id))),
-                ),
+                _pending_again(run.arms, run.machine.cpu, begun=bool(results.trials(run.id))),
                 interrupts,
                 build_missing=request.build_missing,
             )
             arms = import_all(arms, run.baseline, run.machine.cpu, observer, interrupts)
+            arms = with_models(run, arms, maker, observer, interrupts)
+            arms = without_the_too_large(run, arms)
             run = _stored(_with_arms(run, arms), results)
             run = _proved(run, results, observer, interrupts, sampled=request.sampled)
             with trial_inputs(run, observer, interrupts) as inputs:
@@ -147,6 +148,7 @@ def _begun(wishes: _Understood, results: Results, observer: Observer) -> tuple[R
         quick=request.quick,
     )
     source = resolve_source(catalogue.get(baseline).source, on_progress=observer.note)
+    check_tool(source, arms)
     maker = Maker(source, machine.usable_threads, observer)
     model = run_model(request.model, source, catalogue.get(baseline), maker, observer)
     check_model_fits(model, machine.memory_bytes)
@@ -236,10 +238,11 @@ def _proved(
 ) -> Run:
     """Inspect and check every built arm: to ``ready``, or to the reason why it is not."""
     baseline = next(arm for arm in run.arms if arm.name == run.baseline)
-    if baseline.build is None:
+    if baseline.build is None or baseline.status != "pending":
         kinds = {"bad variant": BadInput, "unsupported": EnvironmentLacks}
         kind = kinds.get(baseline.status, BuildFailed)
-        raise kind(baseline.reason or f"the baseline '{run.baseline}' was not built")
+        left_out = "leave that value out" if run.sweep and baseline.build else ""
+        raise kind(baseline.reason or f"the baseline '{run.baseline}' was not built", left_out)
     proved = []
     for arm in run.arms:
         interrupts.check()
@@ -248,6 +251,7 @@ def _proved(
             observer.inspected(proved[-1])
     run = _stored(_with_arms(run, proved), results)
     run = _stored(_with_arms(run, check_all(run, observer, interrupts)), results)
+    run = _stored(_with_arms(run, measure_qualities(run, observer, interrupts)), results)
     run = _stored(_with_arms(run, prove_allocations(run, observer, interrupts)), results)
     baseline = next(arm for arm in run.arms if arm.name == run.baseline)
     if baseline.status != "ready":
@@ -273,7 +277,9 @@ def _with_arms(run: Run, arms: Sequence[Arm]) -> Run:
     return msgspec.structs.replace(run, arms=tuple(arms))
 
 
-RETRIED = frozenset({"bad variant", "build failed", "not built", "not inspected", "bench failed"})
+RETRIED = frozenset(
+    {"bad variant", "build failed", "not built", "not inspected", "no model", "bench failed"}
+)
 
 
 def _pending_again(arms: Sequence[Arm], cpu: Cpu, *, begun: bool) -> tuple[Arm, ...]:
@@ -330,7 +336,7 @@ def _measure(  # noqa: PLR0917 - all that a measurement hangs on
             runtimes={
                 arm.name: runtime_with_allocator(arm.variant) for arm in ready if arm.variant
             },
-            model=Path(run.model.path),
+            models={arm.name: Path(model_of(run, arm).path) for arm in ready},
             inputs=inputs,
         ),
         results,

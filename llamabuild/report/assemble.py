@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from llamabuild.report.answer import answer, workload_names
-from llamabuild.report.assemble_variant import source_info, tool_versions, variant_result
+from llamabuild.report.assemble_variant import (
+    model_info,
+    source_info,
+    tool_versions,
+    variant_result,
+)
 from llamabuild.report.copies import with_copies_named
 from llamabuild.report.cost import cost_of
 from llamabuild.report.dispatch import dispatch_info
 from llamabuild.report.document import (
     SCHEMA,
     Document,
-    ModelInfo,
     NoiseInfo,
     RunInfo,
 )
 from llamabuild.report.findings import DOUBT, NOISE_TOPIC, Field, findings
-from llamabuild.report.measured import measured_speeds
+from llamabuild.report.measured import measured_speeds, own_models
 from llamabuild.report.numbers import finite
 from llamabuild.report.portable import clean
 from llamabuild.report.sweep import sweep_info
@@ -30,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llamabuild.types.comparison import ComparisonSet, Noise
-    from llamabuild.types.inputs import Model
     from llamabuild.types.kernels import KernelRun
     from llamabuild.types.run import Run, Trial
 
@@ -70,17 +73,19 @@ def build_document(
             run.workloads,
             threads=(run.threads,),
             measured=measured_speeds(run, trials, variants),
+            others=own_models(run),
         )
     )
     names = workload_names(run.workloads)
-    sweep = sweep_info(run, trials, variants, bounds, names)
+    model = model_info(run.model)
+    sweep = sweep_info(run, trials, variants, bounds, names, model=model)
     told = findings(Field(run.baseline, names, variants, usable, counted))
     return Document(
         schema=SCHEMA,
         run=_run(run),
         machine=run.machine,
         source=source_info(run.source),
-        model=_model(run.model),
+        model=model,
         baseline=run.baseline,
         blocks=comparisons.blocks,
         look=comparisons.look,
@@ -117,21 +122,6 @@ def _run(run: Run) -> RunInfo:
         schedule=run.schedule,
         workloads=run.workloads,
         tools=tool_versions(run.tools),
-    )
-
-
-def _model(model: Model) -> ModelInfo:
-    return ModelInfo(
-        spec=clean(model.spec),
-        name=clean(model.name),
-        architecture=clean(model.architecture),
-        quantization=clean(model.quantization),
-        parameters=model.parameters,
-        layers=model.layers,
-        embedding_length=model.embedding_length,
-        bytes=model.size_bytes,
-        sha256=model.sha256,
-        synthetic=model.synthetic,
     )
 
 

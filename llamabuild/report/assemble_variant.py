@@ -18,6 +18,7 @@ from llamabuild.report.document import (
     EquivalenceInfo,
     ExpectationInfo,
     InspectionInfo,
+    ModelInfo,
     Settings,
     SourceInfo,
     ToolVersion,
@@ -28,6 +29,7 @@ from llamabuild.report.execution import execution_info, facts, matches
 from llamabuild.report.numbers import finite
 from llamabuild.report.portable import clean, clean_value
 from llamabuild.types.comparison import BASELINE, NOT_MEASURED
+from llamabuild.types.run import model_of
 from llamabuild.types.variant import Toolchain
 
 if TYPE_CHECKING:
@@ -35,11 +37,11 @@ if TYPE_CHECKING:
 
     from llamabuild.types.build import Build, Profile
     from llamabuild.types.comparison import ComparisonSet
-    from llamabuild.types.inputs import Source
+    from llamabuild.types.inputs import Model, Source
     from llamabuild.types.inspection import Inspection
     from llamabuild.types.machine import Tool
     from llamabuild.types.proof import Allocation, Prebuilt
-    from llamabuild.types.run import Arm, Equivalence, Run, Trial, Workload
+    from llamabuild.types.run import Arm, Equivalence, Quality, Run, Trial, Workload
     from llamabuild.types.variant import Variant
 
 
@@ -57,9 +59,11 @@ def variant_result(
         reason=clean(arm.reason),
         source=source_info(arm.source) if arm.source else None,
         prebuilt=_prebuilt(arm.prebuilt) if arm.prebuilt else None,
+        model=model_info(arm.model) if arm.model else None,
+        quality=_quality(arm.quality) if arm.quality else None,
         settings=_settings(arm.variant) if arm.variant else None,
         build=_build(arm.build, cached=arm.build_cached) if arm.build else None,
-        inspection=_inspection(arm, run.model.quantization),
+        inspection=_inspection(arm, model_of(run, arm).quantization),
         equivalence=_equivalence(arm.equivalence),
         allocation=_allocation(arm.allocation) if arm.allocation else None,
         executions=tuple(execution_info(execution) for execution in arm.executions),
@@ -78,6 +82,24 @@ def source_info(source: Source) -> SourceInfo:
         ggml_version=source.ggml_version,
         digest=source.digest,
         archive_sha256=source.archive_sha256,
+    )
+
+
+def model_info(model: Model) -> ModelInfo:
+    """Return a model without its place on this machine."""
+    return ModelInfo(
+        spec=clean(model.spec),
+        name=clean(model.name),
+        architecture=clean(model.architecture),
+        quantization=clean(model.quantization),
+        parameters=model.parameters,
+        layers=model.layers,
+        embedding_length=model.embedding_length,
+        bytes=model.size_bytes,
+        sha256=model.sha256,
+        synthetic=model.synthetic,
+        bits_per_weight=model.bits_per_weight,
+        tensor_bytes=model.tensor_bytes,
     )
 
 
@@ -106,6 +128,7 @@ def _settings(variant: Variant) -> Settings:
         launcher=cleaned(variant.runtime.launcher),
         program=variant.runtime.program,
         mode=variant.runtime.mode,
+        quantization=variant.runtime.quantization,
     )
 
 
@@ -209,6 +232,10 @@ def _equivalence(equivalence: Equivalence) -> EquivalenceInfo:
         tokens=equivalence.tokens,
         reason=clean(equivalence.reason),
     )
+
+
+def _quality(quality: Quality) -> Quality:
+    return msgspec.structs.replace(quality, reason=clean(quality.reason))
 
 
 def _workload(

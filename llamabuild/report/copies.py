@@ -41,4 +41,5 @@ def _same(one: VariantResult, other: VariantResult) -> bool:
         and first.launcher == second.launcher
         and (first.program, first.mode) == (second.program, second.mode)
         and first.allocator == second.allocator
+        and one.model == other.model
     )

@@ -13,7 +13,7 @@ from llamabuild.types.base import Data
 from llamabuild.types.build import Profile, Stage
 from llamabuild.types.machine import Machine
 from llamabuild.types.proof import Allocation, FunctionShare, Prebuilt
-from llamabuild.types.run import DiscardedBlock, Schedule, Workload
+from llamabuild.types.run import DiscardedBlock, Quality, Schedule, Workload
 from llamabuild.types.variant import Allocator, Optimize, Toolchain
 
 SCHEMA = "llamabuild.variants/1"
@@ -68,6 +68,10 @@ class ModelInfo(Data, frozen=True):
     bytes: int
     sha256: str
     synthetic: bool
+    bits_per_weight: float
+    """Of the file, with its metadata."""
+    tensor_bytes: dict[str, int]
+    """By tensor type."""
 
 
 class Settings(Data, frozen=True):
@@ -89,6 +93,8 @@ class Settings(Data, frozen=True):
     """What is run instead of llama-bench."""
     mode: str = ""
     """How it is asked."""
+    quantization: str = ""
+    """The format that the model is put into for it; empty: it stays."""
 
 
 class BuildInfo(Data, frozen=True):
@@ -256,6 +262,10 @@ class VariantResult(Data, frozen=True):
     """None where it is the run's own."""
     prebuilt: Prebuilt | None
     """Set when somebody else built it."""
+    model: ModelInfo | None
+    """None where it is the run's own."""
+    quality: Quality | None
+    """What the model lost in the format that the variant asks for; None where it asks for none."""
     settings: Settings | None
     build: BuildInfo | None
     inspection: InspectionInfo

@@ -102,21 +102,18 @@ def _roofline(roofline: Roofline) -> list[str]:
     """Return the share of its bound that each build reaches, or how to get to know."""
     if not roofline.shares:
         return [escape(numbers.sentence(roofline.missing))] if roofline.missing else []
-    limits = {(b.workload, b.threads): b.tokens_per_second for b in roofline.bounds}
     header = ["build", "workload", "of the bound", "bound (tokens/s)", "verdict"]
     lines = [row_line(header), row_line(["---"] * len(header))]
-    lines += [
-        row_line(
-            [
-                escape(share.variant),
-                escape(share.workload),
-                numbers.part(share.share),
-                numbers.throughput(limits.get((share.workload, share.threads))),
-                share.verdict,
-            ]
-        )
-        for share in roofline.shares
-    ]
+    for share in roofline.shares:
+        bound = roofline.bound_of(share)
+        cells = [
+            escape(share.variant),
+            escape(share.workload),
+            numbers.part(share.share),
+            numbers.throughput(bound.tokens_per_second if bound else None),
+            share.verdict,
+        ]
+        lines.append(row_line(cells))
     return lines
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from llamabuild.report.portable import clean
 from llamabuild.roofline import Measured
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from llamabuild.report.document import VariantResult
+    from llamabuild.types.inputs import Model
     from llamabuild.types.run import Run, Trial
 
 
@@ -41,3 +43,8 @@ def measured_speeds(
                     )
                 )
     return tuple(found)
+
+
+def own_models(run: Run) -> dict[str, Model]:
+    """Return the models of the variants that do not run the run's own, by variant."""
+    return {clean(arm.name): arm.model for arm in run.arms if arm.model is not None}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from llamabuild.report.assemble_variant import model_info, source_info
 from llamabuild.report.document import ModelInfo, SourceInfo
 from llamabuild.report.portable import clean, clean_value
 from llamabuild.types.base import Data
@@ -51,7 +52,6 @@ class ProfileDocument(Data, frozen=True):
 
 def profile_document(run: ProfileRun) -> ProfileDocument:
     """Return a stored run as the document."""
-    model, source = run.model, run.source
     return ProfileDocument(
         schema=SCHEMA,
         run=ProfileRunInfo(
@@ -64,25 +64,8 @@ def profile_document(run: ProfileRun) -> ProfileDocument:
             threads=run.threads,
         ),
         machine=run.machine,
-        source=SourceInfo(
-            spec=clean(source.spec),
-            version=clean(source.version),
-            ggml_version=clean(source.ggml_version),
-            digest=source.digest,
-            archive_sha256=source.archive_sha256,
-        ),
-        model=ModelInfo(
-            spec=clean(model.spec),
-            name=clean(model.name),
-            architecture=clean(model.architecture),
-            quantization=clean(model.quantization),
-            parameters=model.parameters,
-            layers=model.layers,
-            embedding_length=model.embedding_length,
-            bytes=model.size_bytes,
-            sha256=model.sha256,
-            synthetic=model.synthetic,
-        ),
+        source=source_info(run.source),
+        model=model_info(run.model),
         variant=clean(run.variant),
         build_id=run.build_id,
         kernel_run=run.kernel_run,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from llamabuild.report import numbers
+from llamabuild.report.formats import with_formats
 from llamabuild.report.portable import clean
 from llamabuild.report.sweep_document import AxisInfo, SweepInfo, SweepPoint, SweepResult
 from llamabuild.report.sweep_programs import PARALLEL, acceptance_rates, program_sentences
@@ -16,7 +17,7 @@ from llamabuild.types.comparison import FASTER, SLOWER
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from llamabuild.report.document import VariantResult, WorkloadResult
+    from llamabuild.report.document import ModelInfo, VariantResult, WorkloadResult
     from llamabuild.roofline import Roofline
     from llamabuild.types.run import Run, Trial
 
@@ -32,6 +33,8 @@ def sweep_info(
     variants: Sequence[VariantResult],
     roofline: Roofline,
     words: Mapping[str, str],
+    *,
+    model: ModelInfo,
 ) -> SweepInfo | None:
     """Return the points of a run's sweep in the order of the axes' values; None if it is none.
 
@@ -41,6 +44,7 @@ def sweep_info(
         variants: Its variants' results, in the order of its arms.
         roofline: How near they come to what the machine allows.
         words: Each workload's name in words.
+        model: The run's.
     """
     sweep = run.sweep
     if sweep is None:
@@ -84,11 +88,12 @@ def sweep_info(
     for place, name in enumerate(words.values() if only == THREADS else ()):
         told += scaling(info, place, name, machine=run.machine, roofline=roofline, trials=trials)
     told += program_sentences(run, trials, info, words)
-    return msgspec.structs.replace(
+    info = msgspec.structs.replace(
         info,
         answer=" ".join(filter(None, best)) or "Too few points of this sweep could be measured.",
         sentences=tuple(told),
     )
+    return with_formats(info, run, results, roofline, model)
 
 
 def _more(variant: VariantResult, first: VariantResult) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llamabuild.report.formats_document import FormatInfo, FormatsInfo
 from llamabuild.types.base import Data
 
 
@@ -49,6 +50,8 @@ class SweepPoint(Data, frozen=True, kw_only=True):
     """Computed from the model's header; None where no axis changes it or it is not known."""
     more_memory_bytes: float | None
     """Peak resident memory beyond the first point's, over all workloads; measured."""
+    format: FormatInfo | None = None
+    """The model's, where the axis is the format of the weights."""
     workloads: tuple[SweepResult, ...]
 
 
@@ -59,6 +62,8 @@ class SweepInfo(Data, frozen=True, kw_only=True):
     """The variant that was run in several ways."""
     axes: tuple[AxisInfo, ...]
     points: tuple[SweepPoint, ...]
+    formats: FormatsInfo | None = None
+    """Where an axis is the format of the weights."""
     answer: str
     """Which value is best, in a sentence a workload."""
     sentences: tuple[str, ...]

@@ -5,22 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llamabuild.report import numbers
+from llamabuild.report.format_rows import (
+    BANDWIDTH_HEAD,
+    FRONT,
+    QUALITY_HEADS,
+    SIZE_HEADS,
+    format_columns,
+    quality_cells,
+    size_cells,
+)
 from llamabuild.report.palette import VERDICT_MARK
 
 if TYPE_CHECKING:
     from llamabuild.report.document import Document
     from llamabuild.report.rows import Row
-    from llamabuild.report.sweep_document import SweepInfo, SweepResult
+    from llamabuild.report.sweep_document import SweepInfo, SweepPoint, SweepResult
 
 
 def sweep_headers(info: SweepInfo) -> list[str]:
     """Return the heads of the table for people."""
     heads = [axis.name for axis in info.axes]
+    heads += SIZE_HEADS if info.formats else ()
     for place, result in enumerate(info.points[0].workloads if info.points else ()):
         heads += [f"{result.name} ({units(info)[place]})", f"vs {info.points[0].label}"]
         heads += ["efficiency"] if scales(info) else []
         heads += ["accepted"] if guesses(info) else []
+        heads += [BANDWIDTH_HEAD] if weighs(info, result.name) else []
     heads += ["KV cache"] if caches(info) else []
+    heads += QUALITY_HEADS if judges(info) else ()
     heads += ["peak memory"]
     return [*heads, f"vs {info.points[0].label}"] if caches(info) else heads
 
@@ -29,7 +41,8 @@ def sweep_cells(info: SweepInfo) -> list[list[str]]:
     """Return one row a point, in the order of the values; a failed one says why."""
     rows = []
     for place, point in enumerate(info.points):
-        cells = [value or "default" for value in point.values]
+        cells, form = _values(point), point.format
+        cells += size_cells(form) if info.formats else []
         peaks = [r.peak_rss_bytes for r in point.workloads if r.peak_rss_bytes is not None]
         for number, result in enumerate(point.workloads):
             compared = _compared(result, first=place == 0)
@@ -38,9 +51,29 @@ def sweep_cells(info: SweepInfo) -> list[list[str]]:
             cells += [numbers.throughput(result.first_token_ms or result.median), compared]
             cells += [numbers.part(result.efficiency)] if scales(info) else []
             cells += [numbers.part(result.acceptance)] if guesses(info) else []
+            if weighs(info, result.name):
+                cells.append(numbers.part(form.bandwidth_share if form else None))
         cells += [numbers.size(point.kv_cache_bytes)] if caches(info) else []
+        cells += quality_cells(form) if judges(info) else []
         cells += [numbers.size(max(peaks, default=None))]
         rows.append([*cells, difference(point.more_memory_bytes)] if caches(info) else cells)
+    return rows
+
+
+def format_headers(info: SweepInfo) -> list[str]:
+    """Return the heads of a table of what the formats cost, without their speeds."""
+    workload = info.formats.workload if info.formats else ""
+    heads = [*(axis.name for axis in info.axes), *SIZE_HEADS, f"{workload} {BANDWIDTH_HEAD}"]
+    return heads + list(QUALITY_HEADS if judges(info) else ())
+
+
+def format_cells(info: SweepInfo) -> list[list[str]]:
+    """Return one row a point, as :func:`sweep_cells`."""
+    rows = []
+    for point in info.points:
+        share = point.format.bandwidth_share if point.format else None
+        cells = [*_values(point), *size_cells(point.format), numbers.part(share)]
+        rows.append(cells + (quality_cells(point.format) if judges(info) else []))
     return rows
 
 
@@ -68,6 +101,7 @@ def sweep_rows(document: Document) -> list[Row]:
             "first_token_ms": result.first_token_ms,
             "acceptance_fraction": result.acceptance,
         }
+        | format_columns(point.format, info.formats)
         for point in info.points
         for result in point.workloads
     ]
@@ -103,6 +137,23 @@ def difference(size: float | None) -> str:
         return numbers.MISSING
     sign = "+" if size > 0 else "−" if size < 0 else ""
     return f"{sign}{numbers.size(abs(size))}"
+
+
+def weighs(info: SweepInfo, workload: str) -> bool:
+    """Tell whether the points are shown as shares of the bandwidth on a workload."""
+    return info.formats is not None and info.formats.workload == workload
+
+
+def judges(info: SweepInfo) -> bool:
+    """Tell whether the quality of any point is known."""
+    return info.formats is not None and info.formats.tokens > 0
+
+
+def _values(point: SweepPoint) -> list[str]:
+    cells = [value or "default" for value in point.values]
+    if point.format is not None and point.format.on_front:
+        cells[-1] += f" {FRONT}"
+    return cells
 
 
 def _compared(result: SweepResult, *, first: bool) -> str:

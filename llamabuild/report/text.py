@@ -6,6 +6,7 @@ import io
 import re
 from typing import TYPE_CHECKING
 
+import msgspec
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -20,7 +21,12 @@ from llamabuild.report.proof_lines import BUILD_COST, proof_lines
 from llamabuild.report.ranking import ranked
 from llamabuild.report.reasons import READY, by_reason
 from llamabuild.report.rows import run_row
-from llamabuild.report.sweep_rows import sweep_cells, sweep_headers
+from llamabuild.report.sweep_rows import (
+    format_cells,
+    format_headers,
+    sweep_cells,
+    sweep_headers,
+)
 from llamabuild.report.text_cost import cost_table
 from llamabuild.types.comparison import BASELINE, EQUIVALENT, FASTER, NO_DIFFERENCE, SLOWER
 
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
 
     from llamabuild.report.document import Document, VariantResult, WorkloadResult
     from llamabuild.report.sweep_document import SweepInfo
+    from llamabuild.roofline import Roofline
     from llamabuild.types.kernels import KernelRun
     from llamabuild.types.run import Run
 
@@ -89,6 +96,9 @@ def print_text(document: Document, console: Console) -> None:
     console.print()
     console.print(results_table(document))
     console.print()
+    if document.sweep and document.sweep.formats:
+        console.print(_formats_table(document.sweep))
+        console.print()
     units = numbers.listing(list(dict.fromkeys(work.unit for work in document.run.workloads)))
     console.print(Text(f"{units}, ratio [interval]: {LEGEND}", style="dim"))
     axes = document.sweep.axes if document.sweep else ()
@@ -131,7 +141,18 @@ def results_table(document: Document) -> Table:
     return table
 
 
+def _formats_table(info: SweepInfo) -> Table:
+    """What the formats cost; beside their speeds it would not fit."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    for place, head in enumerate(format_headers(info)):
+        table.add_column(Text(head), justify="left" if place < len(info.axes) else "right")
+    for cells in format_cells(info):
+        table.add_row(*map(Text, cells))
+    return table
+
+
 def _sweep_table(info: SweepInfo) -> Table:
+    info = msgspec.structs.replace(info, formats=None)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for place, head in enumerate(sweep_headers(info)):
         table.add_column(Text(head), justify="left" if place < len(info.axes) else "right")
@@ -201,14 +222,26 @@ def _roofline(document: Document) -> list[str]:
         shares = [
             f"{share.variant} {numbers.part(share.share)}"
             for share in document.roofline.shares
-            if (share.workload, share.threads) == (bound.workload, bound.threads)
+            if document.roofline.bound_of(share) == bound
         ]
-        if shares and bound.tokens_per_second:
+        if shares and bound.tokens_per_second and not bound.variant:
             limit = f"{numbers.throughput(bound.tokens_per_second)} tokens/s by {bound.limited_by}"
             lines.append(f"bound of {bound.workload}: {limit}; reached: {', '.join(shares)}")
+    lines += _of_own_bounds(document.roofline)
     if document.roofline.missing:
         lines.append(numbers.sentence(document.roofline.missing))
     return lines
+
+
+def _of_own_bounds(roofline: Roofline) -> list[str]:
+    """Return one line a workload for those that run a model of their own."""
+    reached: dict[str, list[str]] = {}
+    for share in roofline.shares:
+        bound = roofline.bound_of(share)
+        if bound is not None and bound.variant:
+            text = f"{share.variant} {numbers.part(share.share)}"
+            reached.setdefault(share.workload, []).append(text)
+    return [f"of its own model's bound of {n}: {', '.join(own)}" for n, own in reached.items()]
 
 
 def _print_footer(document: Document, console: Console) -> None:

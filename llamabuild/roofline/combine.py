@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from .bounds import bound
 from .limits import find_limits
@@ -10,13 +13,13 @@ from .records import Roofline
 from .shares import share
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from llamabuild.types.inputs import Model
+    from llamabuild.types.inputs import Model, Traffic
     from llamabuild.types.kernels import KernelRun
     from llamabuild.types.run import Workload
 
-    from .records import Limits, Measured
+    from .records import Bound, Limits, Measured
 
 MAKE_PROBES = "'python -m llamabuild kernels --only-probes' makes them"
 
@@ -28,6 +31,7 @@ def roofline(
     *,
     threads: Sequence[int],
     measured: Sequence[Measured] = (),
+    others: Mapping[str, Model] | None = None,
 ) -> Roofline:
     """Return bounds and shares, or what is missing to give them.
 
@@ -37,29 +41,34 @@ def roofline(
         workloads: Each gets a bound at each thread count.
         threads: Thread counts; those of ``measured`` are added.
         measured: Speeds to compare with their bounds.
+        others: By variant, the model of each that does not run ``model``; it gets bounds of its
+            own.
     """
     if kernel_run is None or not kernel_run.probes:
         missing = f"the limits of this machine were not measured yet; {MAKE_PROBES}"
         return Roofline(kernel_run="", missing=missing)
-    if model.traffic is None:
+    others = others or {}
+    if model.traffic is None or any(other.traffic is None for other in others.values()):
         missing = (
             "the run was stored before the model's header was read for this; "
             "'python -m llamabuild roofline' reads it now"
         )
         return Roofline(kernel_run=kernel_run.id, missing=missing)
     counts = sorted({*threads, *(item.threads for item in measured)})
-    size = sum(model.traffic.bytes_per_token.values())
-    limits = [find_limits(kernel_run.machine, kernel_run.probes, size, n) for n in counts]
-    bounds = {
-        (workload.name, limit.threads): bound(workload, model.traffic, limit)
-        for workload in workloads
-        for limit in limits
-    }
-    shares = [
-        share(item, bounds[item.workload, item.threads])
-        for item in measured
-        if (item.workload, item.threads) in bounds
-    ]
+    limits: dict[Limits, None] = {}
+    bounds: dict[tuple[str, str, int], Bound] = {}
+    for variant, traffic in _traffics(model, others):
+        size = sum(traffic.bytes_per_token.values())
+        own = [find_limits(kernel_run.machine, kernel_run.probes, size, n) for n in counts]
+        limits |= dict.fromkeys(own)
+        for workload, limit in product(workloads, own):
+            found = msgspec.structs.replace(bound(workload, traffic, limit), variant=variant)
+            bounds[variant, workload.name, limit.threads] = found
+    shares = []
+    for item in measured:
+        place = (item.variant if item.variant in others else "", item.workload, item.threads)
+        if place in bounds:
+            shares.append(share(item, bounds[place]))
     return Roofline(
         kernel_run=kernel_run.id,
         limits=tuple(limits),
@@ -69,7 +78,14 @@ def roofline(
     )
 
 
-def _missing(limits: Sequence[Limits]) -> str:
+def _traffics(model: Model, others: Mapping[str, Model]) -> Iterator[tuple[str, Traffic]]:
+    """Yield what a token costs: the model's for all, then each other's for its variant."""
+    for variant, each in (("", model), *others.items()):
+        if each.traffic is not None:
+            yield variant, each.traffic
+
+
+def _missing(limits: Iterable[Limits]) -> str:
     lacking = {
         f"{what} with {limit.threads} thread{'s' * (limit.threads != 1)}"
         for limit in limits
@@ -78,7 +94,7 @@ def _missing(limits: Sequence[Limits]) -> str:
     }
     if not lacking:
         return ""
-    counts = ",".join(str(limit.threads) for limit in limits)
+    counts = ",".join(dict.fromkeys(str(limit.threads) for limit in limits))
     return (
         f"not probed: {', '.join(sorted(lacking))}; "
         f"'python -m llamabuild kernels --only-probes --threads {counts}' does it"

@@ -41,6 +41,8 @@ class Limits(Data, frozen=True, kw_only=True):
 class Bound(Data, frozen=True, kw_only=True):
     """The most tokens per second that a workload can reach."""
 
+    variant: str = ""
+    """The one whose model it is for; empty: those that run the run's own."""
     workload: str
     kind: str
     """``tg`` or ``pp``."""
@@ -93,3 +95,9 @@ class Roofline(Data, frozen=True, kw_only=True):
     shares: tuple[Share, ...] = ()
     missing: str = ""
     """What is not known, with how to get it; empty if nothing is missing."""
+
+    def bound_of(self, share: Share) -> Bound | None:
+        """Return the bound that a share is one of."""
+        place = (share.workload, share.threads)
+        found = {b.variant: b for b in self.bounds if (b.workload, b.threads) == place}
+        return found.get(share.variant, found.get(""))

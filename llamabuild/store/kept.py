@@ -31,7 +31,7 @@ LOCKS = {
     "builds": ("build-",),
     "profiles": ("profile-",),
     "sources": ("source-", "git-"),
-    "models": ("model-", "synthetic-"),
+    "models": ("model-", "synthetic-", "quantized-"),
     "ccache": (),
     "left-overs": (),
 }

@@ -62,3 +62,10 @@ class Model(Data, frozen=True, kw_only=True):
     """Random weights: right for speed, meaningless for quality."""
     traffic: Traffic | None = None
     """None in runs that were stored before it was read."""
+    tensor_bytes: dict[str, int] = {}
+    """By tensor type, such as ``Q6_K``; empty in runs that were stored before it was read."""
+
+    @property
+    def bits_per_weight(self) -> float:
+        """Bits of the file for each weight."""
+        return 8 * self.size_bytes / self.parameters if self.parameters else 0.0

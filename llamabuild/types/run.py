@@ -57,6 +57,30 @@ class Equivalence(Data, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class Quality(Data, frozen=True, kw_only=True):
+    """What a model in another format says, against the model that it was made from.
+
+    Of a fixed text, the documentation of the source tree; both by the arm's own build.
+    """
+
+    reference: str
+    """Format of the model that it was made from."""
+    text_sha256: str = ""
+    tokens: int = 0
+    """Those whose probabilities were compared."""
+    mean_kl_divergence: float | None = None
+    """Nats per token."""
+    kl_divergence_error: float | None = None
+    """Its standard error."""
+    perplexity: float | None = None
+    perplexity_error: float | None = None
+    reference_perplexity: float | None = None
+    top_token_agreement: float | None = None
+    """Fraction of positions with the same most probable token."""
+    reason: str = ""
+    """Why it is not known; empty if it is."""
+
+
 class Arm(Data, frozen=True, kw_only=True):
     """One variant in one run, from plan to proof. Trials refer to it by name."""
 
@@ -65,8 +89,8 @@ class Arm(Data, frozen=True, kw_only=True):
     """``ready`` (built, inspected, checked), or why there are no trials: ``unsupported``,
     ``bad variant`` (its file is wrong), ``build failed``, ``not built``, ``not inspected`` (its
     machine code could not be read), ``wrong output``,
-    ``wrong allocator`` (not proved to be the promised one),
-    ``bench failed``, ``pending``."""
+    ``wrong allocator`` (not proved to be the promised one), ``no model`` (its own could not be
+    made), ``bench failed``, ``pending``."""
     reason: str
     variant: Variant | None = None
     build: Build | None = None
@@ -81,6 +105,10 @@ class Arm(Data, frozen=True, kw_only=True):
     allocation: Allocation | None = None
     executions: tuple[Execution, ...] = ()
     """One for each workload."""
+    model: Model | None = None
+    """None where it is the run's own."""
+    quality: Quality | None = None
+    """Of an arm that asks for a format; None where nobody asked."""
 
 
 class Trial(Data, frozen=True, kw_only=True):
@@ -182,3 +210,8 @@ class Run(Data, frozen=True, kw_only=True):
     def program(self) -> str:
         """What trials of all arms run; empty is llama-bench."""
         return next((a.variant.runtime.program for a in self.arms if a.variant is not None), "")
+
+
+def model_of(run: Run, arm: Arm) -> Model:
+    """Return what an arm runs: its own model, or the run's."""
+    return arm.model or run.model

@@ -71,6 +71,8 @@ class Runtime(Data, frozen=True, kw_only=True):
     """What trials run instead of llama-bench, such as ``llama-batched-bench``."""
     mode: str = ""
     """How that program is asked; what it means is the program's driver's business."""
+    quantization: str = ""
+    """File type, such as ``Q4_K_M``, into which the model is put for it; empty: it stays."""
 
 
 class Expectation(Data, frozen=True, kw_only=True):

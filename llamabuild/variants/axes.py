@@ -31,7 +31,7 @@ def words_here(threads: int) -> dict[str, str]:
 
 
 def make_axis(name: str, words: Sequence[str], here: Mapping[str, str]) -> Axis:
-    """Return an axis with its values, each once; those of which more should bring more ascend.
+    """Return an axis with its values, each once; in the order that the setting has for them.
 
     Args:
         name: That of a setting.
@@ -55,6 +55,8 @@ def make_axis(name: str, words: Sequence[str], here: Mapping[str, str]) -> Axis:
         checked_value(name, value)
     if setting.scales:
         values.sort(key=int)
+    elif setting.choices:
+        values.sort(key=setting.choices.index)
     values = list(dict.fromkeys(values))
     what = setting.what
     if name == AFFINITY:
@@ -65,10 +67,10 @@ def make_axis(name: str, words: Sequence[str], here: Mapping[str, str]) -> Axis:
 def make_sweep(base: str, axes: Sequence[Axis]) -> Sweep:
     """Return a sweep of so few points that it can be measured.
 
-    The first point is the base alone, with all defaults, unless every axis is one of which more
-    should bring more: then it is the first value of each. An axis with another program than
-    llama-bench has no default; its own first value stands for it, so that all points run that
-    program.
+    The first point is the base alone, with all defaults, unless every axis is one whose first value
+    is what the others are compared with: then it is the first value of each. An axis with another
+    program than llama-bench has no default; its own first value stands for it, so that all points
+    run that program.
 
     Raises:
         BadInput: One axis twice, axes of two programs, or too many points.
@@ -86,7 +88,7 @@ def make_sweep(base: str, axes: Sequence[Axis]) -> Sweep:
         message = f"the axes make {count} points, more than {MOST_POINTS}"
         raise BadInput(message, "name fewer values")
     points = [_point(base, names, values) for values in product(*(axis.values for axis in axes))]
-    if not all(setting_named(name).scales for name in names):
+    if not all(setting_named(name).begins for name in names):
         first = _point(base, names, [setting_named(name).first for name in names])
         points = [first, *(point for point in points if point != first)]
     return Sweep(base=base, axes=tuple(axes), points=tuple(points))

@@ -163,6 +163,7 @@ def _scalars(variant: Variant) -> dict[str, str]:
         for key, value in msgspec.structs.asdict(getattr(variant, table)).items():
             values[f"{table}.{key}"] = _text(value)
     values |= {f"cmake.{key}": value for key, value in variant.cmake.items()}
+    values["runtime.quantization"] = variant.runtime.quantization
     values |= {"source": variant.source, "requires.architecture": variant.requires.architecture}
     own = {key: value for key, value in values.items() if key in variant.origins}
     environment = variant.runtime.environment
@@ -232,6 +233,7 @@ def _sum(first: Variant, second: Variant) -> Variant:
             launcher=(*first.runtime.launcher, *second.runtime.launcher),
             program=second.runtime.program or first.runtime.program,
             mode=second.runtime.mode or first.runtime.mode,
+            quantization=second.runtime.quantization or first.runtime.quantization,
         ),
         expect=tuple(dict.fromkeys((*first.expect, *second.expect))),
         origins=_origins(first.origins, second.origins),

@@ -35,6 +35,7 @@ OF_SETTINGS = {
     "launcher": "'native+cpus=0-3' or 'native+node=0'",
     "program": "'native+parallel=4'",
     "mode": "'native+parallel=4'",
+    "quantization": "'native+quantization=Q8_0'",
 }
 """Keys of ``[runtime]`` that settings alone have, with an example of one that does."""
 CMAKE_ALLOWED = re.compile(
@@ -93,9 +94,10 @@ class RuntimeTable(Table, frozen=True, kw_only=True):
     environment: dict[EnvironmentName, str] = {}
     bench: tuple[BenchArgument, ...] | None = None
     launcher: tuple[Plain, ...] | None = None
-    """Of settings alone, as are the next two; a file that names one is refused."""
+    """Of settings alone, as are the next three; a file that names one is refused."""
     program: Plain | None = None
     mode: Plain | None = None
+    quantization: Plain | None = None
 
 
 class ExpectTable(Table, frozen=True, kw_only=True):

@@ -121,6 +121,7 @@ def _apply(parent: Variant, layer: Layered) -> Variant:
         ),
         program=file.runtime.program or parent.runtime.program,
         mode=file.runtime.mode or parent.runtime.mode,
+        quantization=file.runtime.quantization or parent.runtime.quantization,
     )
     expect = parent.expect
     if file.expect is not None:

@@ -46,17 +46,28 @@ class Setting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One entry of ``settings.toml``."""
 
     what: str
-    value: str
     example: str
+    value: str = ""
+    choices: tuple[str, ...] = ()
     bench: tuple[str, ...] = ()
     launcher: tuple[str, ...] = ()
     allocator: str = ""
     program: str = ""
     first: str = ""
+    quantization: str = ""
     sweep: tuple[str, ...] = ()
     scales: bool = False
     tools: tuple[str, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
+
+    @property
+    def begins(self) -> bool:
+        """Whether the first value of an axis is what the others are compared with."""
+        return self.scales or bool(self.choices)
+
+    def allows(self, value: str) -> bool:
+        """Tell whether it can have a value."""
+        return value in self.choices if self.choices else bool(re.fullmatch(self.value, value))
 
     def filled(self, words: tuple[str, ...], value: str) -> tuple[str, ...]:
         """Return arguments with the value in its place."""
@@ -97,9 +108,10 @@ def checked_value(name: str, value: str) -> str:
         BadInput: It can't, or there is no such setting.
     """
     setting = setting_named(name)
-    if not re.fullmatch(setting.value, value):
+    if not setting.allows(value):
         message = f"'{name}={value}' is not a value for {setting.what}"
-        raise BadInput(message, f"write it like {name}={setting.example}")
+        meant = did_you_mean(value, setting.choices)
+        raise BadInput(message, meant or f"write it like {name}={setting.example}")
     if setting.bench and (wrong := complaint(setting.filled(setting.bench, value))):
         raise BadInput(wrong.what, wrong.remedy)
     return value
@@ -153,6 +165,7 @@ def _layer(word: str) -> Layered:
             launcher=setting.filled(setting.launcher, value) or None,
             program=setting.program or None,
             mode=value if setting.program else None,
+            quantization=setting.quantization.replace("{}", value) or None,
         ),
     )
     return Layered(label=f"the setting '{word}'", file=file)

@@ -37,7 +37,7 @@ def test_five_percent_are_found_and_equal_programs_are_not_told_apart(
             )
             for name, value in seconds.items()
         },
-        model=Path("/nowhere/model.gguf"),
+        models=dict.fromkeys(seconds, Path("/nowhere/model.gguf")),
     )
     run = make_run(
         looks=(12,),

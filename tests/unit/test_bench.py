@@ -110,7 +110,7 @@ def setting(tmp_path, program, monkeypatch):
             "avx2": Runtime(environment={"FAKE_BENCH_NAME": "avx2", **LOGGED}),
             "native": Runtime(environment={"FAKE_BENCH_NAME": "native", **LOGGED}),
         },
-        model=Path("/nowhere/model.gguf"),
+        models=dict.fromkeys(("avx2", "native"), Path("/nowhere/model.gguf")),
     )
     with Results.open(tmp_path / "results.sqlite") as results:
         results.save_run(run)
@@ -221,11 +221,24 @@ def test_many_stops_do_not_use_up_the_blocks(setting):
     assert sizes == [6, *[1] * 8, 6, 6, 6]
 
 
+def test_each_arm_runs_its_own_model_and_the_copy_the_baseline_s(setting):
+    run, arms, results = setting
+    models = {**arms.models, "native": Path("/nowhere/other.gguf")}
+    arms = Arms(programs=arms.programs, runtimes=arms.runtimes, models=models)
+    assert measure(run, arms, results, Watcher(may_stop=until(1)))
+    found = {(trial.arm, trial.output["model_filename"]) for trial in results.trials(run.id)}
+    assert found == {
+        ("avx2", "model.gguf"),
+        (NOISE_ARM, "model.gguf"),
+        ("native", "other.gguf"),
+    }
+
+
 @pytest.mark.usefixtures("instant_trials")
 def test_an_arm_that_was_dropped_does_not_make_a_block_look_cut_short(setting):
     run, arms, results = setting
     runtimes = {**arms.runtimes, "native": Runtime(environment={"FAKE_BENCH_FAILS_FROM": "0"})}
-    arms = Arms(programs=arms.programs, runtimes=runtimes, model=arms.model)
+    arms = Arms(programs=arms.programs, runtimes=runtimes, models=arms.models)
     assert measure(run, arms, results, Watcher(may_stop=until(2)))
     assert measure(run, arms, results, Watcher(may_stop=until(3)))
     assert results.run(run.id).discarded == ()
@@ -248,7 +261,7 @@ def test_a_trial_is_stored_before_the_next_one_starts(setting, tmp_path):
 def test_an_arm_that_always_crashes_is_dropped_and_the_others_go_on(setting):
     run, arms, results = setting
     runtimes = {**arms.runtimes, "native": Runtime(environment={"FAKE_BENCH_FAILS_FROM": "0"})}
-    arms = Arms(programs=arms.programs, runtimes=runtimes, model=arms.model)
+    arms = Arms(programs=arms.programs, runtimes=runtimes, models=arms.models)
     assert measure(run, arms, results, Watcher(may_stop=until(3)))
     trials = results.trials(run.id)
     assert sum(t.arm == "native" for t in trials) == 4
@@ -348,7 +361,7 @@ def test_each_arm_repeats_until_its_trials_measure_long_enough(setting):
     run = msgspec.structs.replace(run, workloads=workloads)
     slow = {"FAKE_BENCH_NS": "2500000", **LOGGED}
     runtimes = {**arms.runtimes, "native": Runtime(environment=slow)}
-    arms = Arms(programs=arms.programs, runtimes=runtimes, model=arms.model)
+    arms = Arms(programs=arms.programs, runtimes=runtimes, models=arms.models)
     assert measure(run, arms, results, Watcher(may_stop=until(2)))
     found = {(t.block, t.arm): len(t.samples_ns) for t in results.trials(run.id)}
     assert {count for (block, _), count in found.items() if block == 0} == {1}
@@ -367,7 +380,7 @@ def test_the_user_s_environment_does_not_reach_a_trial(program, monkeypatch):
 def test_an_arm_that_begins_to_fail_is_dropped_too(setting):
     run, arms, results = setting
     runtimes = {**arms.runtimes, "native": Runtime(environment={"FAKE_BENCH_FAILS_FROM": "3"})}
-    arms = Arms(programs=arms.programs, runtimes=runtimes, model=arms.model)
+    arms = Arms(programs=arms.programs, runtimes=runtimes, models=arms.models)
     run = msgspec.structs.replace(run, schedule=msgspec.structs.replace(run.schedule, looks=(8,)))
     assert measure(run, arms, results, Watcher(may_stop=until(8)))
     native = [t for t in results.trials(run.id) if t.arm == "native"]

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
+from llamabuild.bench.prompts import Inputs
 from llamabuild.errors import BadInput, EnvironmentLacks, Inconclusive, Interrupted
 from llamabuild.interrupts import Interrupts
 from llamabuild.optimize.lab import Order
@@ -261,9 +262,9 @@ def test_a_run_ends_when_its_request_has_enough(monkeypatch):
             seen.append(counted)
             return next(answers)
 
-        assert story._measure(run, results, Observer(), Interrupts(), enough) is True
-        assert story._measure(run, results, Observer(), Interrupts(), enough) is False
-        assert story._measure(run, results, Observer(), Interrupts(), None) is False
+        assert story._measure(run, Inputs(), results, Observer(), Interrupts(), enough) is True
+        assert story._measure(run, Inputs(), results, Observer(), Interrupts(), enough) is False
+        assert story._measure(run, Inputs(), results, Observer(), Interrupts(), None) is False
     assert seen == [BLOCKS - 2] * 2
 
 

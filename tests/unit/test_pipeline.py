@@ -496,3 +496,30 @@ def test_an_argument_that_nobody_knows_is_named_each_time(compared):
         assert equivalence.verdict == "same"
         assert "--odd 1" in equivalence.reason
     assert len(calls) == 4
+
+
+def test_another_format_is_no_other_output_but_another_build_is_checked_with_it(
+    catalogue, maker, tmp_path
+):
+    log = tmp_path / "calls"
+    log.touch()
+    names = ("avx2+quantization=Q8_0", "native+quantization=Q8_0")
+    _, arms = chosen(catalogue, CPU, ("avx2", *names), "avx2")
+    made = list(maker.make_all(arms, Interrupts(), build_missing=True))
+    own = msgspec.structs.replace(make_model("/nowhere/other.gguf"), sha256="c" * 64)
+    made[1:] = [msgspec.structs.replace(arm, model=own) for arm in made[1:]]
+    made[1] = msgspec.structs.replace(made[1], build=made[0].build)
+    for arm in made:
+        files = files_folder(arm.build.id)
+        files.mkdir(parents=True, exist_ok=True)
+        program = files / "llama-perplexity"
+        program.write_text(PERPLEXITY.format(python=sys.executable, log=str(log)))
+        program.chmod(0o755)
+    first, second, third = check_all(make_run(arms=tuple(made)), Observer(), Interrupts())
+    assert [arm.status for arm in (first, second, third)] == ["ready"] * 3
+    assert second.equivalence.reason == "built and run as avx2, with another model"
+    assert second.equivalence.mean_kl_divergence is None
+    assert third.equivalence.mean_kl_divergence == 0.001
+    calls = log.read_text().splitlines()
+    assert len(calls) == 4
+    assert all("-m /nowhere/other.gguf" in call for call in calls)

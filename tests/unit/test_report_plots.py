@@ -53,10 +53,16 @@ def swept():
     )
 
 
+@pytest.fixture(scope="module")
+def weighed():
+    return sweep_fixture.formats_material()
+
+
 @pytest.fixture
-def shown(plot, executed, swept):
+def shown(plot, executed, swept, weighed):
     """Return a material in which the plot has something to show."""
-    return swept if plot.name == "sweep" else executed
+    own = {"sweep": swept, "formats": weighed}
+    return own.get(plot.name, executed)
 
 
 @pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)

@@ -212,7 +212,12 @@ def test_the_memory_that_a_cache_took_stands_beside_what_was_computed():
         ),
     ))  # fmt: skip
     info = sweep_info(
-        run, found.trials, variants, found.document.roofline, {"pp64": "a", "tg16": "b"}
+        run,
+        found.trials,
+        variants,
+        found.document.roofline,
+        {"pp64": "a", "tg16": "b"},
+        model=found.document.model,
     )
     assert sweep_headers(info)[-3:] == ["KV cache", "peak memory", "vs default"]
     assert [row[-3] for row in sweep_cells(info)] == ["5.9 MB", "100 MB"]

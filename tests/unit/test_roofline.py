@@ -178,3 +178,26 @@ def test_what_is_missing_is_said_with_the_remedy(run, model, said):
     found = roofline(run, model, (TG,), threads=[2])
     assert found.bounds == ()
     assert said in found.missing
+
+
+def test_what_runs_another_model_has_bounds_of_its_own():
+    mine = msgspec.structs.replace(make_model(), traffic=TRAFFIC)
+    part = {name: size // 8 for name, size in TRAFFIC.bytes_per_token.items()}
+    small = msgspec.structs.replace(
+        mine, traffic=msgspec.structs.replace(TRAFFIC, bytes_per_token=part)
+    )
+    speeds = [
+        Measured(variant=name, workload="tg16", threads=2, tokens_per_second=100.0)
+        for name in ("native", "native+quantization=Q2_K")
+    ]
+    run = make_kernel_run(probes=PROBES, machine=HERE)
+    found = roofline(
+        run, mine, (TG,), threads=(2,), measured=speeds, others={speeds[1].variant: small}
+    )
+    assert [bound.variant for bound in found.bounds] == ["", "native+quantization=Q2_K"]
+    first, second = found.shares
+    assert found.bound_of(first) == found.bounds[0]
+    assert found.bound_of(second) == found.bounds[1]
+    assert found.bounds[1].bytes_per_token < 0.13 * found.bounds[0].bytes_per_token
+    assert second.share == pytest.approx(100.0 / found.bounds[1].tokens_per_second)
+    assert [limit.read.residence for limit in found.limits] == ["memory", "L3"]

@@ -93,7 +93,8 @@ def test_every_setting_has_an_example_and_an_effect(name):
     setting = settings()[name]
     checked_value(name, setting.example)
     does = setting.bench or setting.launcher or name == "affinity"
-    assert does or setting.program in DRIVERS
+    assert does or setting.program in DRIVERS or setting.quantization
+    assert bool(setting.value) != bool(setting.choices)
     assert not set(by_option(setting.bench)) & {"-m", "-p", "-n", "-o", "-r", "-pg"}
     assert "+" not in setting.example
     for word in setting.sweep and make_axis(name, (), HERE).values:

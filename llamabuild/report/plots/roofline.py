@@ -84,10 +84,9 @@ def _builds(material: KernelMaterial, threads: int) -> list[tuple[float, float]]
     """Return operations per byte and operations a second of each measured build."""
     if material.variants is None:
         return []
-    bounds = {(b.workload, b.threads): b for b in material.variants.bounds}
     found = []
     for share in material.variants.shares:
-        bound = bounds.get((share.workload, share.threads))
+        bound = material.variants.bound_of(share)
         if bound is not None and share.threads == threads and bound.bytes_per_token:
             operations = bound.operations_per_token
             speed = share.tokens_per_second * operations

@@ -48,7 +48,6 @@ def _context(material: Material) -> dict[str, Any]:
         "roofline": roofline,
         "picture": picture(SHARES, material),
         "limits": [limit_words(limits) for limits in roofline.limits],
-        "bounds": {(bound.workload, bound.threads): bound for bound in roofline.bounds},
         "advice": advice(roofline),
     }
 

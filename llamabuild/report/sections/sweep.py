@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from llamabuild.report.format_rows import quality_cells
+from llamabuild.report.plots import FORMATS
 from llamabuild.report.plots import SWEEP as SWEEP_PLOT
 from llamabuild.report.sections.section import Section, picture
-from llamabuild.report.sweep_rows import caches, difference, guesses, scales, units
+from llamabuild.report.sweep_rows import caches, difference, guesses, judges, scales, units
 
 if TYPE_CHECKING:
     from llamabuild.report.material import Material
@@ -29,6 +31,9 @@ def _context(material: Material) -> dict[str, Any] | None:
         ],
         "caches": caches(info),
         "difference": difference,
+        "judges": judges(info),
+        "quality": quality_cells,
+        "trade": picture(FORMATS, material),
     }
 
 
