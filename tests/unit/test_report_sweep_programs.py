@@ -113,7 +113,7 @@ def test_acceptance_is_accepted_over_drafted_tokens():
     assert [p.workloads[0].acceptance for p in info.points] == [None, None, 0.25, 0.75]
     said = " ".join(info.sentences)
     assert "ngram-simple: nothing was guessed in so short a text" in said
-    assert re.search(r"draft: 75.% of the guessed tokens were accepted \(gen64\), (2|1\.9)", said)
+    assert re.search(r"draft: 75.% of 40 guessed tokens were accepted \(gen64\), (2|1\.9)", said)
     assert "draft generated another text than off" in said
     assert "ngram-mod generated" not in said  # longer by what was accepted last
     assert "depends on the text" in said
