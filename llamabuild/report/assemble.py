@@ -81,6 +81,7 @@ def build_document(
         machine=run.machine,
         source=source_info(run.source),
         model=_model(run.model),
+        draft=_model(run.draft) if run.draft else None,
         baseline=run.baseline,
         blocks=comparisons.blocks,
         look=comparisons.look,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from llamabuild.report import numbers
+from llamabuild.report.portable import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -72,7 +73,7 @@ def program_sentences(
             told += _guesses(result, point, run)
     if any(result.acceptance is not None for p in info.points for result in p.workloads):
         told += _caveats(run)
-    return [*told, *_texts(run, trials, info)]
+    return [*told, *_draft(run), *_texts(run, trials, info)]
 
 
 def _gain(info: SweepInfo, measured: Sequence[SweepPoint], place: int, words: str) -> Iterator[str]:
@@ -111,6 +112,17 @@ def _guesses(result: SweepResult, point: SweepPoint, run: Run) -> Iterator[str]:
         f"{point.label}: {numbers.part(result.acceptance)} of {guessed} were accepted "
         f"({result.name}){against}."
     )
+
+
+def _draft(run: Run) -> Iterator[str]:
+    if run.draft is None:
+        return
+    if run.draft.sha256 == run.model.sha256:
+        yield "The draft model is the model itself: a smaller one of its family would guess faster."
+        return
+    name = f"{clean(run.draft.name)} {clean(run.draft.quantization)}"
+    sizes = f"{numbers.size(run.draft.size_bytes)} beside {numbers.size(run.model.size_bytes)}"
+    yield f"The draft model is {name}, {sizes}."
 
 
 def _caveats(run: Run) -> Iterator[str]:
