@@ -39,11 +39,14 @@ class Experience:
         for build in sorted(builds, key=lambda build: build.created, reverse=True):
             key = _key(compiled_kind(build), build.plan)
             self._seconds.setdefault(key, []).append(build.seconds)
-        self._trees = {_tree(build.plan) for build in builds}
+        self._libraries = {_libraries(build.plan) for build in builds}
 
-    def knows_tree(self, plan: Plan) -> bool:
-        """Tell whether anything of the same source was built by the same compilers."""
-        return _tree(plan) in self._trees
+    def knows_libraries(self, plan: Plan) -> bool:
+        """Tell whether the same source was built by the same compilers with the same flags.
+
+        Flags of the kernels alone may differ.
+        """
+        return _libraries(plan) in self._libraries
 
     def duration(self, compiles: str, plan: Plan, *, jobs: int) -> Duration:
         """Return what a build that compiles so much will take, by builds like it or the table."""
@@ -91,6 +94,10 @@ def _key(compiles: str, plan: Plan) -> tuple[object, ...]:
     compile_steps = [step.argv for step in plan.steps if step.name == "compile"]
     jobs = [argv[argv.index("-j") + 1] for argv in compile_steps if "-j" in argv]
     return compiles, *_tree(plan), *jobs
+
+
+def _libraries(plan: Plan) -> tuple[str, ...]:
+    return *_tree(plan), *library_arguments(plan)
 
 
 def _tree(plan: Plan) -> tuple[str, ...]:

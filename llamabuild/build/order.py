@@ -71,7 +71,7 @@ def ordered_plans(
             if (same := there.get(plan.build_id)) is not None and same is not plan:
                 expected = Duration(seconds=0.0, basis=f"the build of {same.variant}")
             elif same is None:
-                if compiler_cache and further_programs(plan) and experience.knows_tree(plan):
+                if compiler_cache and further_programs(plan) and experience.knows_libraries(plan):
                     compiles = PROGRAM
                 elif not warm or not compiler_cache:
                     compiles = EVERYTHING

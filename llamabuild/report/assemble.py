@@ -86,6 +86,7 @@ def build_document(
         machine=run.machine,
         source=source_info(run.source),
         model=model,
+        draft=model_info(run.draft) if run.draft else None,
         baseline=run.baseline,
         blocks=comparisons.blocks,
         look=comparisons.look,

@@ -335,3 +335,5 @@ class Document(Data, frozen=True):
     """What each build added to the cost of the run."""
     sweep: SweepInfo | None
     """The points in their order, where one variant was run in several ways."""
+    draft: ModelInfo | None = None
+    """The model that guessed tokens for the other, where one did."""

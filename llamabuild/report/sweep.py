@@ -10,7 +10,7 @@ from llamabuild.report import numbers
 from llamabuild.report.formats import with_formats
 from llamabuild.report.portable import clean
 from llamabuild.report.sweep_document import AxisInfo, SweepInfo, SweepPoint, SweepResult
-from llamabuild.report.sweep_programs import PARALLEL, acceptance_rates, program_sentences
+from llamabuild.report.sweep_programs import PARALLEL, guesses_of, program_sentences
 from llamabuild.report.sweep_threads import advice, scaling
 from llamabuild.types.comparison import FASTER, SLOWER
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from llamabuild.report.document import ModelInfo, VariantResult, WorkloadResult
+    from llamabuild.report.sweep_programs import Guesses
     from llamabuild.roofline import Roofline
     from llamabuild.types.run import Run, Trial
 
@@ -60,7 +61,7 @@ def sweep_info(
     only = sweep.axes[0].setting if len(sweep.axes) == 1 else ""
     scales = only in {THREADS, PARALLEL}
     results = {arm.name: result for arm, result in zip(run.arms, variants, strict=True)}
-    rates = acceptance_rates(run, trials)
+    guesses = guesses_of(run, trials)
     points = []
     for point in sweep.points:
         variant = results[point.variant]
@@ -75,7 +76,7 @@ def sweep_info(
                 kv_cache_bytes=point.kv_cache_bytes,
                 more_memory_bytes=_more(variant, results[sweep.points[0].variant]),
                 workloads=tuple(
-                    _result(result, times, run, rates.get((point.variant, result.name)))
+                    _result(result, times, run, guesses.get((point.variant, result.name)))
                     for result in variant.workloads
                 ),
             )
@@ -110,7 +111,7 @@ def _label(values: tuple[str, ...]) -> str:
 
 
 def _result(
-    result: WorkloadResult, ideal: float | None, run: Run, acceptance: float | None
+    result: WorkloadResult, ideal: float | None, run: Run, guesses: Guesses | None
 ) -> SweepResult:
     workload = next(load for load in run.workloads if load.name == result.name)
     waited = result.median is not None and workload.kind == WAITING
@@ -130,7 +131,8 @@ def _result(
         efficiency=efficiency,
         peak_rss_bytes=result.peak_rss_bytes,
         first_token_ms=1e3 * workload.tokens / result.median if waited and result.median else None,
-        acceptance=acceptance,
+        acceptance=guesses.acceptance if guesses else None,
+        drafted_tokens=guesses.each if guesses else None,
     )
 
 

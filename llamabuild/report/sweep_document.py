@@ -35,6 +35,8 @@ class SweepResult(Data, frozen=True, kw_only=True):
     a second."""
     acceptance: float | None = None
     """Share of the guessed tokens that the model accepted; None where nothing was guessed."""
+    drafted_tokens: float | None = None
+    """Tokens that were guessed in one trial, on average."""
 
 
 class SweepPoint(Data, frozen=True, kw_only=True):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from llamabuild.report import numbers
+from llamabuild.report.portable import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,22 +18,35 @@ Cell = tuple[str, str]
 """Variant and workload."""
 
 
-def acceptance_rates(run: Run, trials: Iterable[Trial]) -> dict[Cell, float]:
-    """Return, where anything was guessed, the share that the model accepted, over all trials.
+class Guesses(NamedTuple):
+    """What was guessed in the trials of one point."""
+
+    each: float
+    """Tokens that were guessed in one trial, on average."""
+    acceptance: float
+    """Share of them that the model accepted."""
+
+
+def guesses_of(run: Run, trials: Iterable[Trial]) -> dict[Cell, Guesses]:
+    """Return, where anything was guessed, how much and how much of it was accepted.
 
     Warm-up and discarded blocks are left out, as they are of the speeds.
     """
     gone = {*range(run.schedule.warmup_blocks), *(item.block for item in run.discarded)}
-    drafted: dict[Cell, int] = {}
-    accepted: dict[Cell, int] = {}
+    found: dict[Cell, list[tuple[int, int]]] = {}
     for trial in trials:
         guesses = trial.output.get("drafted_tokens")
         if trial.status != "ok" or trial.block in gone or not guesses:
             continue
-        cell = (trial.arm, trial.workload)
-        drafted[cell] = drafted.get(cell, 0) + guesses
-        accepted[cell] = accepted.get(cell, 0) + trial.output.get("accepted_tokens", 0)
-    return {cell: accepted[cell] / number for cell, number in drafted.items()}
+        pair = (guesses, trial.output.get("accepted_tokens", 0))
+        found.setdefault((trial.arm, trial.workload), []).append(pair)
+    totals = {
+        cell: [sum(column) for column in zip(*own, strict=True)] for cell, own in found.items()
+    }
+    return {
+        cell: Guesses(each=drafted / len(found[cell]), acceptance=accepted / drafted)
+        for cell, (drafted, accepted) in totals.items()
+    }
 
 
 def program_sentences(
@@ -59,7 +73,7 @@ def program_sentences(
             told += _guesses(result, point, run)
     if any(result.acceptance is not None for p in info.points for result in p.workloads):
         told += _caveats(run)
-    return [*told, *_texts(run, trials, info)]
+    return [*told, *_draft(run), *_texts(run, trials, info)]
 
 
 def _gain(info: SweepInfo, measured: Sequence[SweepPoint], place: int, words: str) -> Iterator[str]:
@@ -93,10 +107,22 @@ def _guesses(result: SweepResult, point: SweepPoint, run: Run) -> Iterator[str]:
         yield f"{point.label}: nothing was guessed in so short a text ({result.name})."
         return
     against = f", {_ratio(result)} of the speed without" if result.ratio is not None else ""
+    guessed = f"{result.drafted_tokens or 0:.0f} guessed tokens"
     yield (
-        f"{point.label}: {numbers.part(result.acceptance)} of the guessed tokens were accepted "
+        f"{point.label}: {numbers.part(result.acceptance)} of {guessed} were accepted "
         f"({result.name}){against}."
     )
+
+
+def _draft(run: Run) -> Iterator[str]:
+    if run.draft is None:
+        return
+    if run.draft.sha256 == run.model.sha256:
+        yield "The draft model is the model itself: a smaller one of its family would guess faster."
+        return
+    name = f"{clean(run.draft.name)} {clean(run.draft.quantization)}"
+    sizes = f"{numbers.size(run.draft.size_bytes)} beside {numbers.size(run.model.size_bytes)}"
+    yield f"The draft model is {name}, {sizes}."
 
 
 def _caveats(run: Run) -> Iterator[str]:

@@ -99,6 +99,7 @@ def sweep_rows(document: Document) -> list[Row]:
             "efficiency_fraction": result.efficiency,
             "peak_rss_bytes": result.peak_rss_bytes,
             "first_token_ms": result.first_token_ms,
+            "drafted_tokens": result.drafted_tokens,
             "acceptance_fraction": result.acceptance,
         }
         | format_columns(point.format, info.formats)

@@ -113,7 +113,7 @@ def test_acceptance_is_accepted_over_drafted_tokens():
     assert [p.workloads[0].acceptance for p in info.points] == [None, None, 0.25, 0.75]
     said = " ".join(info.sentences)
     assert "ngram-simple: nothing was guessed in so short a text" in said
-    assert re.search(r"draft: 75.% of the guessed tokens were accepted \(gen64\), (2|1\.9)", said)
+    assert re.search(r"draft: 75.% of 40 guessed tokens were accepted \(gen64\), (2|1\.9)", said)
     assert "draft generated another text than off" in said
     assert "ngram-mod generated" not in said  # longer by what was accepted last
     assert "depends on the text" in said
@@ -123,6 +123,22 @@ def test_acceptance_is_accepted_over_drafted_tokens():
     assert [row["acceptance_fraction"] for row in rows] == ["", "", "0.25", "0.75"]
     point = json.loads(msgspec.json.encode(info))["points"][3]["workloads"][0]
     assert point["acceptance"] == 0.75
+
+
+def test_the_draft_model_is_named():
+    found = material("speculative", {"off": 500, "draft": 250}, GEN, outputs=OUTPUTS)
+
+    def said(draft):
+        run = msgspec.structs.replace(found.run, draft=draft)
+        document = prepare(run, found.trials, compare_run(run, found.trials)).document
+        assert document.draft.sha256 == draft.sha256
+        return " ".join(document.sweep.sentences)
+
+    small = msgspec.structs.replace(make_model(), sha256="c" * 64, name="Small", size_bytes=10**7)
+    assert "The draft model is Small Q4_1, 10.0 MB beside 98.4 MB." in said(small)
+    assert "The draft model is the model itself" in said(make_model())
+    random_draft = msgspec.structs.replace(small, synthetic=True)
+    assert "weights are random" in said(random_draft)
 
 
 def test_warm_up_blocks_do_not_count_for_acceptance():
