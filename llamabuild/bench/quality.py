@@ -149,7 +149,7 @@ def read_quality(text: str, sample: Sample) -> Quality:
         text_sha256=sample.text_sha256,
         tokens=chunks * (context - 1 - context // 2),
         # The reference is rounded to 16 bits, which can make a divergence of zero negative.
-        mean_kl_divergence=max(kl, 0.0),
+        mean_kl_divergence=max(0.0, kl),
         kl_divergence_error=kl_error,
         perplexity=ppl,
         perplexity_error=ppl_error,
