@@ -29,7 +29,7 @@ class Parts:
         self.seconds = seconds
         patch.setattr(pipeline, "did", self)
         patch.setattr(pipeline.time, "monotonic", lambda: self.now)
-        patch.setattr(Bench, "trial_seconds", lambda *_: 0.5)
+        patch.setattr(Bench, "trial_seconds", lambda *_: 0.2)
 
     def __call__(self, _bench, name, seconds):
         self.allowed[name] = seconds

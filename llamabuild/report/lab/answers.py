@@ -22,7 +22,7 @@ from llamabuild.report.lab.answers_builds import (
     training,
 )
 from llamabuild.report.lab.answers_challenge import before_after, log, rejected, target
-from llamabuild.report.lab.answers_sweeps import gpu, scaling, sweep, why_not_more
+from llamabuild.report.lab.answers_sweeps import scaling, sweep, why_not_more
 from llamabuild.report.lab.document import Answer, AnswerSection, Found
 from llamabuild.report.lab.questions import question_sections
 from llamabuild.report.portable import clean
@@ -38,7 +38,7 @@ ANSWERS: dict[str, Callable[[LabMaterial, str], Found]] = {
     function.__name__: function
     for function in (
         trials, system, roofline, rates, hot_functions, bound, worst_misses,
-        scaling, why_not_more, sweep, gpu,
+        scaling, why_not_more, sweep,
         simd, native_rebuild, builds, training, allocators, own_kernels,
         target, before_after, log, rejected,
     )

@@ -26,7 +26,7 @@ def sweep(lab: LabMaterial, part: str) -> Found:
         rows=tuple(tuple(row) for row in sweep_cells(info)),
         notes=(*info.sentences, *_reasons(info)),
         figures=_figures(info),
-        plots=(SWEEP,),
+        plots=("formats",) if info.formats else (SWEEP,),
     )
 
 
@@ -48,19 +48,6 @@ def why_not_more(lab: LabMaterial, part: str) -> Found:
     """Return the reasons that measured facts support."""
     rest = [sentence for sentence in _info(lab, part).sentences if "half" not in sentence]
     return Found(text=" ".join(rest) or "The most threads that were tried here are the fastest.")
-
-
-def gpu(lab: LabMaterial, part: str) -> Found:
-    """Return the sweep over layers, where some could be moved at all."""
-    found = sweep(lab, part)
-    # A build for the CPU alone takes the option and computes everything as before.
-    if found.text and not _has_gpu(lab, part):
-        return Found(reason="this build has no GPU backend, and this machine no GPU that one finds")
-    return found
-
-
-def _has_gpu(lab: LabMaterial, part: str) -> bool:
-    return any(trial.output.get("gpu_info") for trial in lab.runs[part].trials)
 
 
 def _info(lab: LabMaterial, part: str) -> SweepInfo:
