@@ -142,9 +142,9 @@ def test_a_lab_of_another_machine_is_not_resumed(fake):
 
 
 def test_parts_that_are_not_wanted_or_not_reached_say_so(fake):
-    lab = begin(without=("gpu", "waiting"), budget_seconds=1200.0)
+    lab = begin(without=("gpu", "waiting"), budget_seconds=720.0)
     assert lab.part("gpu").reason == "not asked for"
-    assert "a budget of 20 min doesn't reach for it" in {p.reason for p in lab.parts}
+    assert "a budget of 12 min doesn't reach for it" in {p.reason for p in lab.parts}
     assert set(done(lab, LEFT_OUT)).isdisjoint(fake.done)
 
 
