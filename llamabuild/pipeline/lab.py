@@ -128,7 +128,7 @@ def outlook(wishes: LabWishes, observer: Observer) -> tuple[Outlook, ...]:
 
 
 def resume_lab(lab_id: str, observer: Observer, kernels: KernelObserver) -> Lab:
-    """Go on with a stored lab, on the machine that it belongs to.
+    """Go on with a stored lab, on the machine that it belongs to; failed parts are tried again.
 
     Raises:
         BadInput: It is complete, or of another machine.
@@ -137,12 +137,15 @@ def resume_lab(lab_id: str, observer: Observer, kernels: KernelObserver) -> Lab:
     began = time.monotonic()
     with Results.open() as results:
         lab = results.lab(lab_id)
-    if lab.status == "done":
+    again = [part for part in lab.parts if part.status in {PENDING, FAILED}]
+    if not again:
         message = f"lab {lab.id} is complete"
         raise BadInput(message, f"'python -m llamabuild lab --show {lab.id}' shows it")
     if detect_machine().fingerprint != lab.machine.fingerprint:
         message = f"lab {lab.id} was begun on another machine"
         raise BadInput(message, "begin a new one here")
+    for part in again:
+        lab = _with(lab, LabPart(name=part.name), lab.spent_seconds)
     return _go(lab, Bench(lab, observer, kernels, None), began)
 
 

@@ -133,6 +133,15 @@ def test_a_complete_lab_is_not_resumed(fake):
         resume_lab("latest", Observer(), KernelObserver())
 
 
+def test_what_failed_is_tried_again(fake):
+    fake.wrong["batching"] = BadInput("no such tool")
+    assert done(begin(), FAILED) == ["batching"]
+    fake.wrong.clear()
+    lab = resume_lab("latest", Observer(), KernelObserver())
+    assert done(lab) == list(parts())
+    assert fake.done[-1] == "batching"
+
+
 def test_a_lab_of_another_machine_is_not_resumed(fake):
     other = msgspec.structs.replace(MACHINE, fingerprint="beef")
     with Results.open() as results:
