@@ -12,7 +12,7 @@ from llamabuild.pipeline.lab import LabWishes, resume_lab, run_lab
 from llamabuild.pipeline.lab_parts import Bench
 from llamabuild.pipeline.observer import Observer
 from llamabuild.store.results import Results
-from llamabuild.types.lab import DONE, FAILED, LEFT_OUT, PENDING
+from llamabuild.types.lab import DONE, FAILED, LEFT_OUT, PENDING, LabPart
 from tests.lab_fixture import lab_record
 from tests.runs import MACHINE, make_model, make_run
 
@@ -145,7 +145,7 @@ def test_what_failed_is_tried_again(fake):
 def test_a_lab_of_another_machine_is_not_resumed(fake):
     other = msgspec.structs.replace(MACHINE, fingerprint="beef")
     with Results.open() as results:
-        results.save_lab(lab_record(machine=other, status="interrupted"))
+        results.save_lab(lab_record(machine=other, parts=(LabPart(name="threads"),)))
     with pytest.raises(BadInput, match="another machine"):
         resume_lab("latest", Observer(), KernelObserver())
 
