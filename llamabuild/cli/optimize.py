@@ -42,6 +42,13 @@ if TYPE_CHECKING:
     metavar="NATS",
     help="Search types of the KV cache that cost at most so much (mean KL divergence).",
 )
+@click.option(
+    "--allow-quantization",
+    "weights_quality",
+    type=click.FloatRange(0, 10),
+    metavar="NATS",
+    help="Search formats of the weights that cost at most so much (mean KL divergence).",
+)
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of the search  [default: random]")
 @click.option("--resume", metavar="ID", help="Go on with an interrupted one ('latest' works).")
 @click.option("--dry-run", is_flag=True, help="Show levers, builds and time; build nothing.")

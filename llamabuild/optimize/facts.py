@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
+from typing import Literal
 
 import msgspec
 
@@ -33,7 +34,8 @@ class LeverFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     below: str = ""
     types: tuple[str, ...] = ()
     """Of weights; empty: all."""
-    quality: bool = False
+    quality: Literal["", "cache", "weights"] = ""
+    """What becomes coarser by it."""
 
 
 class Statistics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

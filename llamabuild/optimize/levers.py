@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 EQUALS = "="
 PROMPT = "prompt"
+CACHE, WEIGHTS = "cache", "weights"
 EVERY = "all"
 NO_HUGE_PAGES = ("", "never", "unknown")
 
@@ -34,10 +35,15 @@ class Situation:
     prompt_tokens: int
     """Of the longest prompt that is measured; 0 if there is none."""
     kv_quality: float | None
-    mask: str
+    weights_quality: float | None = None
+    """Likewise, of another format of the weights."""
+    mask: str = ""
     """One CPU for each thread, as llama.cpp's mask; empty if it is not known."""
     types: frozenset[str] = frozenset()
     """Of the model's matrices, such as ``Q4_K``; empty if they are not known."""
+    quantization: str = ""
+    """The model's own."""
+    random_weights: bool = False
 
     def words(self) -> dict[str, str]:
         """Return what the words in braces stand for."""
@@ -109,12 +115,23 @@ def _reasons(entry: LeverFacts, part: str, situation: Situation) -> Iterator[str
     for key in (EVERY, part):
         if (need := entry.needs.get(key)) and not _has(situation, need):
             yield need.why
-    if entry.quality and situation.kv_quality is None:
+    if entry.quality == CACHE and situation.kv_quality is None:
         yield "it changes the output; --allow-kv-quality 0.02 allows so much (KL divergence)"
+    if entry.quality == WEIGHTS:
+        yield from _weights_reasons(part, situation)
     if part in situation.base.split("+"):
         yield "the baseline has it"
     if EQUALS in part:
         yield from _setting_reasons(entry, part, situation)
+
+
+def _weights_reasons(part: str, situation: Situation) -> Iterator[str]:
+    if situation.weights_quality is None:
+        yield "it changes the output; --allow-quantization 0.1 allows so much (KL divergence)"
+    if situation.random_weights:
+        yield "this model's weights are random: what a format costs them means nothing"
+    if part.partition(EQUALS)[2] == situation.quantization:
+        yield "the model has it"
 
 
 def _setting_reasons(entry: LeverFacts, part: str, situation: Situation) -> Iterator[str]:

@@ -58,6 +58,7 @@ class Wishes:
     target: float = 1.3
     budget_seconds: float = 1800.0
     kv_quality: float | None = None
+    weights_quality: float | None = None
     model: str | None = None
     source: str | None = None
     workloads: tuple[str, ...] = ()
@@ -191,6 +192,7 @@ def _new_record(wishes: Wishes, machine: Machine, maker: Maker, model: Model) ->
         budget_seconds=wishes.budget_seconds,
         seed=secrets.randbits(32) if wishes.seed is None else wishes.seed,
         kv_quality=wishes.kv_quality,
+        weights_quality=wishes.weights_quality,
         trial_seconds=_seen_here(machine, model, threads) or costs.trial,
         check_seconds=costs.check,
         part_of=wishes.part_of,
@@ -213,8 +215,11 @@ def _situation(record: Optimization) -> Situation:
         threads=record.threads,
         prompt_tokens=max((w.tokens for w in record.workloads if w.kind == PROMPT), default=0),
         kv_quality=record.kv_quality,
+        weights_quality=record.weights_quality,
         mask=thread_mask(machine.affinity, record.threads, machine.cpu.logical_cpus),
         types=frozenset(traffic.operations_per_token) if traffic else frozenset(),
+        quantization=record.model.quantization,
+        random_weights=record.model.synthetic,
     )
 
 

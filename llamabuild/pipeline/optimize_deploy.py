@@ -86,6 +86,9 @@ def _unversioned(name: str) -> str:
 
 
 def _notes(variant: Variant, arguments: tuple[str, ...]) -> Iterator[str]:
+    if form := variant.runtime.quantization:
+        made = f"'llama-quantize FULL.gguf MODEL.gguf {form}'"
+        yield f"MODEL.gguf is the model in the format {form}: {made} makes it of the best there is."
     if uses_native(variant):
         yield "The code is for the CPU that compiles it: build it where it will run."
     if locks_memory(arguments):

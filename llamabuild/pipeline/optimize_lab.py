@@ -150,7 +150,8 @@ class RunLab:
                 raise Interrupted(error.message, remedy) from None
         with Results.open() as results:
             trials = results.trials(run.id)
-        found = measurement_of(run, trials, names, kv_quality=self._record.kv_quality)
+        limits = (self._record.kv_quality, self._record.weights_quality)
+        found = measurement_of(run, trials, names, limits)
         if not found.blocks:
             raise self._nothing_counts(order, disturbed=bool(run.discarded))
         return found
@@ -198,8 +199,7 @@ def measurement_of(
     run: Run,
     trials: Sequence[Trial],
     names: dict[str, Configuration],
-    *,
-    kv_quality: float | None,
+    limits: tuple[float | None, float | None] = (None, None),
 ) -> Measurement:
     """Return what a run says of each configuration.
 
@@ -207,7 +207,8 @@ def measurement_of(
         run: Complete.
         trials: All of it.
         names: Of the arms, with their configurations.
-        kv_quality: Largest mean KL divergence that a KV cache may cost, in nats per token.
+        limits: Largest mean KL divergence that a KV cache and a format of the weights may cost, in
+            nats per token.
     """
     logs = log_ratios(run, trials)
     blocks = max((len(values) for values in logs.values()), default=0)
@@ -219,7 +220,7 @@ def measurement_of(
 
     measured = []
     for name, configuration in names.items():
-        reason = _reason(arms[name], configuration, kv_quality)
+        reason = _reason(arms[name], configuration, limits)
         own = {} if reason else of(name)
         if not reason and len(own) < len(run.workloads):
             reason, own = arms[name].reason or "it was not measured on every workload", {}
@@ -253,11 +254,23 @@ def _moment(trial: Trial) -> float:
     return datetime.fromisoformat(trial.started).timestamp()
 
 
-def _reason(arm: Arm, configuration: Configuration, kv_quality: float | None) -> str:
+def _reason(
+    arm: Arm, configuration: Configuration, limits: tuple[float | None, float | None]
+) -> str:
     if arm.status != "ready":
         return f"{arm.status}: {arm.reason}" if arm.reason else arm.status
-    divergence = arm.equivalence.mean_kl_divergence
-    changes = any(part.startswith(KV_CACHE) for part in configuration)
-    if changes and kv_quality is not None and divergence is not None and divergence > kv_quality:
-        return f"its output differs by {divergence:.2g} nats per token, {kv_quality:g} are allowed"
-    return ""
+    of_cache, of_weights = limits
+    if any(part.startswith(KV_CACHE) for part in configuration):
+        return _too_much(arm.equivalence.mean_kl_divergence, of_cache)
+    quality = arm.quality
+    if quality is None or of_weights is None:
+        return ""
+    if quality.mean_kl_divergence is None:
+        return f"what it costs is not known: {quality.reason}"
+    return _too_much(quality.mean_kl_divergence, of_weights)
+
+
+def _too_much(divergence: float | None, limit: float | None) -> str:
+    if divergence is None or limit is None or divergence <= limit:
+        return ""
+    return f"its output differs by {divergence:.2g} nats per token, {limit:g} are allowed"

@@ -68,6 +68,7 @@ class OptimizeDocument(Data, frozen=True, kw_only=True):
     base: str
     threads: int
     kv_quality: float | None
+    weights_quality: float | None
     answer: str
     final: str
     """Name of the result."""
@@ -120,6 +121,7 @@ def optimize_document(record: Optimization) -> OptimizeDocument:
         base=record.base,
         threads=record.threads,
         kv_quality=record.kv_quality,
+        weights_quality=record.weights_quality,
         answer=answer(record, log, final),
         final=final,
         accepted=log.accepted,

@@ -128,6 +128,8 @@ class Optimization(Data, frozen=True, kw_only=True):
     seed: int
     kv_quality: float | None
     """Largest mean KL divergence (nats per token) that a KV cache may cost; None: not searched."""
+    weights_quality: float | None = None
+    """Likewise, of another format of the weights."""
     trial_seconds: float
     """Expected, until something has been measured."""
     check_seconds: float

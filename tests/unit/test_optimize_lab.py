@@ -17,7 +17,7 @@ from llamabuild.pipeline.optimize import Wishes
 from llamabuild.pipeline.optimize_lab import Place, RunLab, measurement_of, trial_seconds
 from llamabuild.pipeline.request import Request
 from llamabuild.store.results import Results
-from llamabuild.types.run import NOISE_ARM, Arm, DiscardedBlock, Equivalence
+from llamabuild.types.run import NOISE_ARM, Arm, DiscardedBlock, Equivalence, Quality
 from llamabuild.variants import load_catalogue
 from tests.optimize_lab import SimulatedLab, new_record, surveyed_record
 from tests.runs import CPU, make_run, make_state, make_trial
@@ -198,7 +198,7 @@ def test_an_arm_that_is_not_ready_has_its_reason():
     with Results.open() as results:
         trials = results.trials(run.id)
     names = {"native+repack=0": ("repack=0",), "native+poll=0": ("poll=0",)}
-    found = measurement_of(run, trials, names, kv_quality=None)
+    found = measurement_of(run, trials, names)
     assert found.arms[0].reason == "build failed: no header"
     assert found.arms[0].logs == {}
     assert found.arms[1].reason == ""
@@ -213,10 +213,32 @@ def test_a_kv_cache_may_cost_no_more_than_is_allowed(limit, allowed):
     with Results.open() as results:
         trials = results.trials(run.id)
     names = {"native+repack=0": ("kv-cache=q4_0",), "native+poll=0": ("poll=0",)}
-    [cache, other] = measurement_of(run, trials, names, kv_quality=limit).arms
+    [cache, other] = measurement_of(run, trials, names, (limit, None)).arms
     assert bool(cache.logs) == allowed
     assert ("0.02 nats" in cache.reason) != allowed
     assert other.logs
+
+
+@pytest.mark.parametrize(("limit", "allowed"), [(0.1, False), (0.5, True)])
+def test_a_format_of_the_weights_may_cost_no_more_than_is_allowed(limit, allowed):
+    run = finished("x")
+    costs = Quality(reference="F16", mean_kl_divergence=0.2)
+    unknown = Quality(reference="F16", reason="no documentation")
+    arms = (
+        run.arms[0],
+        msgspec.structs.replace(run.arms[1], quality=costs),
+        msgspec.structs.replace(run.arms[2], quality=unknown),
+    )
+    run = msgspec.structs.replace(run, arms=arms)
+    with Results.open() as results:
+        trials = results.trials(run.id)
+    names = {"native+repack=0": ("quantization=Q4_0",), "native+poll=0": ("quantization=Q8_0",)}
+    [coarse, silent] = measurement_of(run, trials, names, (None, limit)).arms
+    assert bool(coarse.logs) == allowed
+    assert ("0.2 nats" in coarse.reason) != allowed
+    # What nobody knows the cost of is not taken.
+    assert silent.logs == {}
+    assert "not known: no documentation" in silent.reason
 
 
 def test_a_trial_takes_what_lies_between_two_of_them_too():

@@ -77,6 +77,17 @@ def test_types_of_the_kv_cache_are_searched_where_quality_may_suffer():
     assert "kv-cache=q8_0" in chosen(situation(kv_quality=0.02))[0]
 
 
+def test_formats_of_the_weights_are_searched_where_that_is_allowed_and_means_something():
+    part = "quantization=Q8_0"
+    assert "--allow-quantization" in chosen(situation())[1][part]
+    assert part in chosen(situation(weights_quality=0.1))[0]
+    random = chosen(situation(weights_quality=0.1, random_weights=True))[1]
+    assert "weights are random" in random[part]
+    own = chosen(situation(weights_quality=0.1, quantization="Q8_0"))
+    assert own[1][part] == "the model has it"
+    assert "quantization=Q4_0" in own[0]
+
+
 def test_what_cannot_touch_the_goal_is_not_searched():
     choices, reasons = chosen(situation("tg"))
     assert "cannot change what the goal 'tg' asks for" in reasons["ubatch=16"]

@@ -12,7 +12,7 @@ from llamabuild.report.plots import PLOTS
 from llamabuild.report.sections.section import Section, picture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from markupsafe import Markup
 
@@ -24,10 +24,18 @@ M = TypeVar("M")
 Context = dict[str, Any]
 
 
-def render_lab_html(lab: LabMaterial, document: LabDocument) -> str:
-    """Return the whole page; it loads nothing, prints well, and runs no script but its own."""
+def render_lab_html(
+    lab: LabMaterial, document: LabDocument, links: Mapping[str, str] | None = None
+) -> str:
+    """Return the whole page; it loads nothing, prints well, and runs no script but its own.
+
+    Args:
+        lab: All that was measured.
+        document: What it says.
+        links: Pages of the parts, where they are written beside it.
+    """
     title = f"llama.cpp on {document.machine.cpu.brand}: the lab"
-    shared = {"document": document, "title": title}
+    shared = {"document": document, "title": title, "links": dict(links or {})}
     return render_page(lab, _sections(document), "lab", shared)
 
 
@@ -49,8 +57,7 @@ def _answer(lab: LabMaterial) -> Context:
 def _questions(section: AnswerSection) -> Callable[[LabMaterial], Context]:
     def context(lab: LabMaterial) -> Context:
         pictures = {answer.name: _pictures(lab, answer) for answer in section.answers}
-        folders = {*lab.runs, *lab.optimizations}
-        return {"section": section, "pictures": pictures, "folders": folders}
+        return {"section": section, "pictures": pictures}
 
     return context
 

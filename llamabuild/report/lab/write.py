@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from llamabuild.report.kernel_write import write_kernels_material
 from llamabuild.report.lab.assemble import lab_document
 from llamabuild.report.lab.markdown import render_lab_markdown
 from llamabuild.report.lab.material import load_lab
 from llamabuild.report.lab.text import render_lab_text
 from llamabuild.report.optimize_write import write_optimization
+from llamabuild.report.profile_write import write_profile
 from llamabuild.report.write import HTML_NAME, render_json, write_file, write_material
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ def write_lab(lab: LabMaterial, document: LabDocument, folder: Path) -> Path:
     """Write every rendering into a folder and return the path of the HTML page.
 
     The folder then holds ``report.html``, ``results.json``, ``results.md`` and ``results.txt``, and
-    for each part that is a run or the optimization its own report in a folder of the part's name.
+    for each part its own report in a folder of the part's name, which the page links to.
 
     Raises:
         EnvironmentLacks: The folder cannot be written.
@@ -32,12 +34,16 @@ def write_lab(lab: LabMaterial, document: LabDocument, folder: Path) -> Path:
 
     for name, form in FORMATS.items():
         write_file(folder / name, form(document).encode())
-    for part, material in lab.runs.items():
-        write_material(material, folder / part)
+    own = {part: write_material(each, folder / part) for part, each in lab.runs.items()}
     for part, found in lab.optimizations.items():
-        write_optimization(found.document.run.id, folder / part)
+        own[part] = write_optimization(found.document.run.id, folder / part)
+    for part, profile in lab.profiles.items():
+        own[part] = write_profile(profile, folder / part)
+    for part, kernels in lab.kernels.items():
+        own[part] = write_kernels_material(kernels, folder / part)
+    links = {part: each.relative_to(folder).as_posix() for part, each in own.items()}
     page = folder / HTML_NAME
-    write_file(page, render_lab_html(lab, document).encode())
+    write_file(page, render_lab_html(lab, document, links).encode())
     return page
 
 
