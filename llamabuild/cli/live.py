@@ -172,7 +172,8 @@ class Narrator(Observer):
         # A resumed run passes through its stored blocks again: they were told before.
         elif comparisons.blocks and measured:
             so_far = ratio_line(comparisons)
-            self.note(f"block {block + 1}, {self._counted} counted{self._eta()}: {so_far}")
+            line = f"block {block + 1}, {self._counted} counted{self._eta()}"
+            self.note(f"{line}: {so_far}" if so_far else line)
 
     def stopping(self) -> None:
         """Confirm the first Ctrl-C."""

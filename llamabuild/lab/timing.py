@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from llamabuild.errors import BadInput
 
@@ -18,17 +18,26 @@ WORKLOADS, COPIES, WARMUP = 2, 1, 1
 first that counts."""
 
 
-def least_seconds(part: Part, trial_seconds: float) -> float:
+class Pace(NamedTuple):
+    """What a model takes here, in seconds."""
+
+    trial: float = 0.0
+    """Of a plain trial."""
+    check: float = 0.0
+    """Of an arm, before its first trial."""
+
+
+def least_seconds(part: Part, pace: Pace) -> float:
     """Return the shortest time in which a part says anything.
 
     Args:
         part: The part.
-        trial_seconds: Of a plain trial on its model.
+        pace: Of its model.
     """
     if not part.least:
         return part.seconds
-    blocks = part.least + WARMUP
-    return part.seconds + blocks * (part.arms + COPIES) * WORKLOADS * trial_seconds * part.factor
+    trials = (part.least + WARMUP) * (part.arms + COPIES) * WORKLOADS
+    return part.seconds + part.arms * pace.check + trials * pace.trial * part.factor
 
 
 def allowance(name: str, left_seconds: float, ahead: Mapping[str, Part]) -> float:
@@ -43,7 +52,7 @@ def allowance(name: str, left_seconds: float, ahead: Mapping[str, Part]) -> floa
 
 
 def reach(
-    wanted: Mapping[str, Part], budget_seconds: float, trial_seconds: Mapping[str, float]
+    wanted: Mapping[str, Part], budget_seconds: float, paces: Mapping[str, Pace]
 ) -> tuple[str, ...]:
     """Return the parts that a budget reaches for, in their order.
 
@@ -52,13 +61,13 @@ def reach(
     Args:
         wanted: All that can be done here.
         budget_seconds: For all together.
-        trial_seconds: By kind of model (``main``, ``small``, ``real``).
+        paces: By kind of model (``main``, ``small``, ``real``).
 
     Raises:
         BadInput: Not even what a lab can't do without fits; it says what that would take.
     """
     least = {
-        name: least_seconds(part, trial_seconds.get(part.model, trial_seconds[MAIN]))
+        name: least_seconds(part, paces.get(part.model, paces[MAIN]))
         for name, part in wanted.items()
     }
     kept = dict(wanted)

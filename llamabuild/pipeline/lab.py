@@ -112,14 +112,13 @@ def outlook(wishes: LabWishes, observer: Observer) -> tuple[Outlook, ...]:
     for each in lab.parts:
         part = parts()[each.name]
         model = bench.model(part)
-        trial = bench.trial_seconds(model) if model else 0.0
         mine = each.name in ahead
         rows.append(
             Outlook(
                 name=each.name,
                 title=part.title,
                 model=model.name if model else "",
-                least_seconds=least_seconds(part, trial),
+                least_seconds=least_seconds(part, bench.pace(model)),
                 seconds=allowance(each.name, lab.budget_seconds, ahead) if mine else 0.0,
                 reason=each.reason,
             )
@@ -214,7 +213,7 @@ def _planned(lab: Lab, without: tuple[str, ...]) -> tuple[LabPart, ...]:
         why |= {name: RANDOM for name, part in parts().items() if part.model == REAL}
     wanted = {name: part for name, part in parts().items() if name not in why}
     bench = Bench(lab)
-    kept = reach(wanted, lab.budget_seconds, bench.expected_trials())
+    kept = reach(wanted, lab.budget_seconds, bench.paces())
     short = f"a budget of {lab.budget_seconds / 60:.0f} min doesn't reach for it"
     why |= {name: short for name in wanted if name not in kept}
     return tuple(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from llamabuild.bench import choose_workloads
-from llamabuild.lab import least_seconds
+from llamabuild.lab import Pace, least_seconds
 from llamabuild.lab.parts import (
     BASELINE,
     KERNELS,
@@ -20,7 +19,7 @@ from llamabuild.lab.parts import (
     VARIANTS,
     parts,
 )
-from llamabuild.lab.timing import COPIES, WARMUP
+from llamabuild.lab.timing import COPIES, WARMUP, WORKLOADS
 from llamabuild.optimize.estimate import Costs
 from llamabuild.report import numbers
 from llamabuild.store.results import Results
@@ -87,18 +86,20 @@ class Bench:
             return next((model for model in models if not model.synthetic), None)
         return None
 
-    def trial_seconds(self, model: Model) -> float:
-        """Return what a trial of a model takes here, by what was measured, else by its size."""
-        machine = self.lab.machine
+    def pace(self, model: Model | None) -> Pace:
+        """Return what a model takes here, by what was measured, else by its size."""
+        if model is None:
+            return Pace()
+        machine, guessed = self.lab.machine, Costs.guessed(model.size_bytes)
         with Results.open() as results:
             run = results.run_like(machine.fingerprint, model.sha256, machine.usable_threads)
             known = trial_seconds(results.trials(run.id)) if run and not run.sweep else 0.0
-        return known or Costs.guessed(model.size_bytes).trial
+        return Pace(known or guessed.trial, guessed.check)
 
-    def expected_trials(self) -> dict[str, float]:
-        """Return the seconds of a trial by kind of model."""
+    def paces(self) -> dict[str, Pace]:
+        """Return the pace of each kind of model that there is."""
         models = {part.model: self.model(part) for part in parts().values()}
-        return {kind: self.trial_seconds(model) for kind, model in models.items() if model}
+        return {kind: self.pace(model) for kind, model in models.items() if model}
 
     def request(self, name: str, seconds: float) -> Request:
         """Return the wishes that all measurements of variants have in common."""
@@ -126,8 +127,7 @@ class Bench:
 
 def too_little(bench: Bench, part: Part, seconds: float) -> str:
     """Return why a part isn't begun: its time is too short to say anything; empty if it is not."""
-    model = bench.model(part)
-    least = least_seconds(part, bench.trial_seconds(model) if model else 0.0)
+    least = least_seconds(part, bench.pace(bench.model(part)))
     # Shares are what a part may take, not what it needs: the last minutes are not spared.
     if least <= PATIENCE * seconds:
         return ""
@@ -220,17 +220,15 @@ def _affordable(bench: Bench, name: str, seconds: float) -> tuple[tuple[str, ...
     estimates, absent = plan_variants(asked, Observer())
     building = {each.plan.variant: each.seconds for each in estimates}
     missing = {arm.name for arm in absent}
-    costs = Costs.guessed(model.size_bytes)
-    workloads = len(choose_workloads(model, ()))
-    blocks = part.least + WARMUP
-    each = blocks * workloads * bench.trial_seconds(model) * part.factor
+    pace = bench.pace(model)
+    each = (part.least + WARMUP) * WORKLOADS * pace.trial * part.factor
     left = seconds - (1 + COPIES) * each
     fits: list[str] = []
     waiting: list[str] = []
     for variant in wanted:
         if variant in missing:
             continue
-        cost = each + costs.check + building.get(variant, 0.0)
+        cost = each + pace.check + building.get(variant, 0.0)
         (fits if cost <= left else waiting).append(variant)
         left -= cost if cost <= left else 0.0
     return tuple(fits), tuple(waiting)

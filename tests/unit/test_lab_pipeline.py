@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from llamabuild.errors import BadInput, EnvironmentLacks, Interrupted, MeasurementRunning
-from llamabuild.lab import parts
+from llamabuild.lab import Pace, parts
 from llamabuild.pipeline import lab as pipeline
 from llamabuild.pipeline import lab_parts
 from llamabuild.pipeline.kernels_observer import KernelObserver
@@ -29,7 +29,7 @@ class Parts:
         self.seconds = seconds
         patch.setattr(pipeline, "did", self)
         patch.setattr(pipeline.time, "monotonic", lambda: self.now)
-        patch.setattr(Bench, "trial_seconds", lambda *_: 0.2)
+        patch.setattr(Bench, "pace", lambda *_: Pace(0.2, 1.0))
 
     def __call__(self, _bench, name, seconds):
         self.allowed[name] = seconds

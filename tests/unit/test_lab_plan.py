@@ -4,7 +4,7 @@ import pytest
 
 from llamabuild.bench import choose_workloads
 from llamabuild.errors import BadInput
-from llamabuild.lab import allowance, least_seconds, parts, reach
+from llamabuild.lab import Pace, allowance, least_seconds, parts, reach
 from llamabuild.lab.parts import ALWAYS, Part
 from llamabuild.lab.timing import WORKLOADS
 from llamabuild.report.lab.checklist import wanted
@@ -14,7 +14,7 @@ from llamabuild.variants import load_catalogue
 from llamabuild.variants.axes import make_axis, words_here
 from tests.runs import make_model
 
-TRIALS = {"main": 1.0, "small": 0.5, "real": 0.5}
+PACES = {"main": Pace(1.0, 2.0), "small": Pace(0.5), "real": Pace(0.5)}
 HERE = words_here(2)
 
 
@@ -23,9 +23,11 @@ def part(**changes):
 
 
 def test_least_time_counts_warm_up_copy_and_workloads():
-    assert least_seconds(part(arms=3, least=5), 2.0) == 6 * 4 * 2 * 2.0
-    assert least_seconds(part(arms=3, least=5, factor=2.0, seconds=7.0), 1.0) == 7 + 6 * 4 * 2 * 2
-    assert least_seconds(part(seconds=40.0), 5.0) == 40.0  # no trials of its own
+    assert least_seconds(part(arms=3, least=5), Pace(2.0)) == 6 * 4 * 2 * 2.0
+    assert least_seconds(part(arms=3, least=5), Pace(2.0, 5.0)) == 3 * 5.0 + 6 * 4 * 2 * 2.0
+    slow = part(arms=3, least=5, factor=2.0, seconds=7.0)
+    assert least_seconds(slow, Pace(1.0)) == 7 + 6 * 4 * 2 * 2
+    assert least_seconds(part(seconds=40.0), Pace(5.0, 5.0)) == 40.0  # no trials of its own
 
 
 def test_the_number_of_workloads_is_that_of_the_main_job():
@@ -41,11 +43,11 @@ def test_a_part_may_take_its_share_of_what_is_left():
 
 
 def test_a_large_budget_reaches_for_everything():
-    assert reach(parts(), 7200.0, TRIALS) == tuple(parts())
+    assert reach(parts(), 7200.0, PACES) == tuple(parts())
 
 
 def test_a_smaller_one_leaves_out_the_highest_ranks_first():
-    kept = reach(parts(), 1500.0, TRIALS)
+    kept = reach(parts(), 1500.0, PACES)
     left_out = [name for name in parts() if name not in kept]
     assert kept
     assert left_out
@@ -55,9 +57,9 @@ def test_a_smaller_one_leaves_out_the_highest_ranks_first():
 
 def test_too_small_a_budget_says_what_it_takes():
     with pytest.raises(BadInput, match="a budget of 2 min is too small") as caught:
-        reach(parts(), 120.0, TRIALS)
+        reach(parts(), 120.0, PACES)
     needed = int(caught.value.remedy.rpartition(" ")[2].removesuffix("m"))
-    assert reach(parts(), 60.0 * needed, TRIALS)
+    assert reach(parts(), 60.0 * needed, PACES)
 
 
 @pytest.mark.parametrize("name", [n for n, p in parts().items() if p.kind == "sweep"])
