@@ -25,6 +25,7 @@ class Part(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rank: int
     words: tuple[str, ...] = ()
     model: str = ""
+    workloads: tuple[str, ...] = ()
     arms: int = 0
     factor: float = 1.0
     seconds: float = 0.0

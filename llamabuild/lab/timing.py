@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from .parts import Part
 
 WORKLOADS, COPIES, WARMUP = 2, 1, 1
-"""Of a part: prompt processing and generation, the baseline's copy, and the blocks before the
-first that counts."""
+"""Of a part that names no other: prompt processing and generation, the baseline's copy, and the
+blocks before the first that counts."""
 
 
 class Pace(NamedTuple):
@@ -36,7 +36,7 @@ def least_seconds(part: Part, pace: Pace) -> float:
     """
     if not part.least:
         return part.seconds
-    trials = (part.least + WARMUP) * (part.arms + COPIES) * WORKLOADS
+    trials = (part.least + WARMUP) * (part.arms + COPIES) * (len(part.workloads) or WORKLOADS)
     return part.seconds + part.arms * pace.check + trials * pace.trial * part.factor
 
 

@@ -90,11 +90,18 @@ class Bench:
         """Return what a model takes here, by what was measured, else by its size."""
         if model is None:
             return Pace()
-        machine, guessed = self.lab.machine, Costs.guessed(model.size_bytes)
+        guessed = Costs.guessed(model.size_bytes)
+        return Pace(self._known(model) or guessed.trial, guessed.check)
+
+    def _known(self, model: Model) -> float:
+        """Return the mean trial of this lab's baseline, else of the newest run of the model, or 0."""
+        machine = self.lab.machine
         with Results.open() as results:
-            run = results.run_like(machine.fingerprint, model.sha256, machine.usable_threads)
-            known = trial_seconds(results.trials(run.id)) if run and not run.sweep else 0.0
-        return Pace(known or guessed.trial, guessed.check)
+            run = results.run_of_stage(f"{self.lab.id}/{BASELINE}")
+            if run is None or run.model.sha256 != model.sha256:
+                run = results.run_like(machine.fingerprint, model.sha256, machine.usable_threads)
+            # Trials of a sweep may be of any length.
+            return trial_seconds(results.trials(run.id)) if run and not run.sweep else 0.0
 
     def paces(self) -> dict[str, Pace]:
         """Return the pace of each kind of model that there is."""
@@ -108,6 +115,7 @@ class Bench:
             sources=(self.lab.source,) if self.lab.source else (),
             baseline=self.lab.base,
             model=model.spec if model else None,
+            workloads=part.workloads,
             blocks=part.most or None,
             seed=self.seed(name),
             variants_dirs=self._variants_dirs,

@@ -25,6 +25,8 @@ def part(**changes):
 def test_least_time_counts_warm_up_copy_and_workloads():
     assert least_seconds(part(arms=3, least=5), Pace(2.0)) == 6 * 4 * 2 * 2.0
     assert least_seconds(part(arms=3, least=5), Pace(2.0, 5.0)) == 3 * 5.0 + 6 * 4 * 2 * 2.0
+    one = part(arms=3, least=5, workloads=("tg",))
+    assert least_seconds(one, Pace(2.0)) == 6 * 4 * 1 * 2.0
     slow = part(arms=3, least=5, factor=2.0, seconds=7.0)
     assert least_seconds(slow, Pace(1.0)) == 7 + 6 * 4 * 2 * 2
     assert least_seconds(part(seconds=40.0), Pace(5.0, 5.0)) == 40.0  # no trials of its own
