@@ -94,7 +94,7 @@ class Bench:
         return Pace(self._known(model) or guessed.trial, guessed.check)
 
     def _known(self, model: Model) -> float:
-        """Return the mean trial of this lab's baseline, else of the newest run of the model, or 0."""
+        """Return the mean trial of this lab's baseline, else of the model's newest run, or 0."""
         machine = self.lab.machine
         with Results.open() as results:
             run = results.run_of_stage(f"{self.lab.id}/{BASELINE}")
