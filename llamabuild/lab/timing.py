@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil, log2
 from typing import TYPE_CHECKING, NamedTuple
 
 from llamabuild.errors import BadInput
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
     from .parts import Part
 
+ALPHA = 0.05
+"""Family-wise, as the main job has it."""
 WORKLOADS, COPIES, WARMUP = 2, 1, 1
 """Of a part that names no other: prompt processing and generation, the baseline's copy, and the
 blocks before the first that counts."""
@@ -27,6 +30,18 @@ class Pace(NamedTuple):
     """Of an arm, before its first trial."""
 
 
+def least_blocks(part: Part) -> int:
+    """Return how many blocks a part takes to show anything.
+
+    Fewer can't: the smallest p-value of Wilcoxon's signed-rank test with n pairs is 2 / 2^n, and
+    of all comparisons of a run the first in Holm's procedure must come below alpha / comparisons.
+    """
+    if part.least:
+        return part.least
+    comparisons = max(1, part.arms - 1) * (len(part.workloads) or WORKLOADS)
+    return ceil(log2(2 * comparisons / ALPHA))
+
+
 def least_seconds(part: Part, pace: Pace) -> float:
     """Return the shortest time in which a part says anything.
 
@@ -34,21 +49,32 @@ def least_seconds(part: Part, pace: Pace) -> float:
         part: The part.
         pace: Of its model.
     """
-    if not part.least:
+    if not part.arms:
         return part.seconds
-    trials = (part.least + WARMUP) * (part.arms + COPIES) * (len(part.workloads) or WORKLOADS)
+    workloads = len(part.workloads) or WORKLOADS
+    trials = (least_blocks(part) + WARMUP) * (part.arms + COPIES) * workloads
     return part.seconds + part.arms * pace.check + trials * pace.trial * part.factor
 
 
-def allowance(name: str, left_seconds: float, ahead: Mapping[str, Part]) -> float:
-    """Return what a part may take: its share of what is left, against those behind it.
+def allowance(
+    name: str, left_seconds: float, ahead: Mapping[str, Part], paces: Mapping[str, Pace]
+) -> float:
+    """Return what a part may take: what it needs at least, and its share of what nobody needs.
 
     Args:
         name: The part whose turn it is.
         left_seconds: Of the budget.
         ahead: It and all parts behind it, those excepted that won't be done.
+        paces: By kind of model.
     """
-    return left_seconds * ahead[name].share / sum(part.share for part in ahead.values())
+    least = {each: least_seconds(part, _pace(part, paces)) for each, part in ahead.items()}
+    spare = max(0.0, left_seconds - sum(least.values()))
+    shares = sum(part.share for part in ahead.values())
+    return min(least[name] + spare * ahead[name].share / shares, max(0.0, left_seconds))
+
+
+def _pace(part: Part, paces: Mapping[str, Pace]) -> Pace:
+    return paces.get(part.model, paces[MAIN])
 
 
 def reach(
@@ -66,10 +92,7 @@ def reach(
     Raises:
         BadInput: Not even what a lab can't do without fits; it says what that would take.
     """
-    least = {
-        name: least_seconds(part, paces.get(part.model, paces[MAIN]))
-        for name, part in wanted.items()
-    }
+    least = {name: least_seconds(part, _pace(part, paces)) for name, part in wanted.items()}
     kept = dict(wanted)
     by_rank = sorted(wanted, key=lambda name: wanted[name].rank)  # stable: else the file's order
     while sum(least[name] for name in kept) > budget_seconds:

@@ -108,6 +108,7 @@ def outlook(wishes: LabWishes, observer: Observer) -> tuple[Outlook, ...]:
     lab = _begun(wishes, observer)
     bench = Bench(lab)
     ahead = {p.name: parts()[p.name] for p in lab.parts if p.status == PENDING}
+    paces = bench.paces()
     rows = []
     for each in lab.parts:
         part = parts()[each.name]
@@ -119,7 +120,7 @@ def outlook(wishes: LabWishes, observer: Observer) -> tuple[Outlook, ...]:
                 title=part.title,
                 model=model.name if model else "",
                 least_seconds=least_seconds(part, bench.pace(model)),
-                seconds=allowance(each.name, lab.budget_seconds, ahead) if mine else 0.0,
+                seconds=allowance(each.name, lab.budget_seconds, ahead, paces) if mine else 0.0,
                 reason=each.reason,
             )
         )
@@ -237,7 +238,8 @@ def _go(lab: Lab, bench: Bench, began: float) -> Lab:
         while ahead:
             name = next(iter(ahead))
             left = lab.budget_seconds - spent()
-            done = _part(bench, name, allowance(name, left, ahead), (total - len(ahead) + 1, total))
+            seconds = allowance(name, left, ahead, bench.paces())
+            done = _part(bench, name, seconds, (total - len(ahead) + 1, total))
             latest = _with(latest, done, spent())
             _store(latest)
             bench.observer.part_finished(parts()[name].title, done, lab.budget_seconds - spent())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from llamabuild.lab import Pace, least_seconds
+from llamabuild.lab import Pace, least_blocks, least_seconds
 from llamabuild.lab.parts import (
     BASELINE,
     KERNELS,
@@ -121,7 +121,7 @@ class Bench:
             variants_dirs=self._variants_dirs,
             command=self.lab.command,
             part_of=f"{self.lab.id}/{name}",
-            enough=Deadline(seconds, part.least, PATIENCE * seconds).enough,
+            enough=Deadline(seconds, least_blocks(part), PATIENCE * seconds).enough,
         )
 
     def seed(self, name: str) -> int:
@@ -136,7 +136,7 @@ class Bench:
 def too_little(bench: Bench, part: Part, seconds: float) -> str:
     """Return why a part isn't begun: its time is too short to say anything; empty if it is not."""
     least = least_seconds(part, bench.pace(bench.model(part)))
-    # Shares are what a part may take, not what it needs: the last minutes are not spared.
+    # What a part takes is an estimate, by which nothing is left out that may fit.
     if least <= PATIENCE * seconds:
         return ""
     return (
@@ -229,7 +229,7 @@ def _affordable(bench: Bench, name: str, seconds: float) -> tuple[tuple[str, ...
     building = {each.plan.variant: each.seconds for each in estimates}
     missing = {arm.name for arm in absent}
     pace = bench.pace(model)
-    each = (part.least + WARMUP) * WORKLOADS * pace.trial * part.factor
+    each = (least_blocks(part) + WARMUP) * WORKLOADS * pace.trial * part.factor
     left = seconds - (1 + COPIES) * each
     fits: list[str] = []
     waiting: list[str] = []

@@ -4,7 +4,7 @@ import pytest
 
 from llamabuild.bench import choose_workloads
 from llamabuild.errors import BadInput
-from llamabuild.lab import Pace, allowance, least_seconds, parts, reach
+from llamabuild.lab import Pace, allowance, least_blocks, least_seconds, parts, reach
 from llamabuild.lab.parts import ALWAYS, Part
 from llamabuild.lab.timing import WORKLOADS
 from llamabuild.report.lab.checklist import wanted
@@ -36,12 +36,30 @@ def test_the_number_of_workloads_is_that_of_the_main_job():
     assert len(choose_workloads(make_model(), ())) == WORKLOADS
 
 
-def test_a_part_may_take_its_share_of_what_is_left():
-    ahead = {"a": part(share=1), "b": part(share=2), "c": part(share=1)}
-    assert allowance("a", 100.0, ahead) == 25.0
+@pytest.mark.parametrize(
+    ("arms", "blocks"),
+    # Two workloads each: 2 / 2^n must come below 0.05 / comparisons.
+    [(2, 7), (3, 8), (4, 8), (6, 9), (11, 10)],
+)
+def test_least_blocks_can_show_a_difference(arms, blocks):
+    found = least_blocks(part(arms=arms))
+    assert found == blocks
+    assert 2 / 2**found <= 0.05 / (2 * (arms - 1)) < 2 / 2 ** (found - 1)
+
+
+def test_a_part_may_take_what_it_needs_and_its_share_of_the_rest():
+    ahead = {
+        "a": part(share=1, seconds=10.0),
+        "b": part(share=2, seconds=40.0),
+        "c": part(share=1, seconds=10.0),
+    }
+    assert allowance("a", 100.0, ahead, PACES) == 10 + 40 / 4
     # What one did not need is there for those behind it.
     del ahead["a"]
-    assert allowance("b", 90.0, ahead) == 60.0
+    assert allowance("b", 95.0, ahead, PACES) == 40 + 45 * 2 / 3
+    # Nobody may take more than there is.
+    assert allowance("b", 30.0, ahead, PACES) == 30
+    assert allowance("b", -5.0, ahead, PACES) == 0
 
 
 def test_a_large_budget_reaches_for_everything():
