@@ -93,14 +93,16 @@ def reach(
         BadInput: Not even what a lab can't do without fits; it says what that would take.
     """
     least = {name: least_seconds(part, _pace(part, paces)) for name, part in wanted.items()}
-    kept = dict(wanted)
     by_rank = sorted(wanted, key=lambda name: wanted[name].rank)  # stable: else the file's order
+    kept = list(by_rank)
     while sum(least[name] for name in kept) > budget_seconds:
-        last = by_rank.pop()
-        if wanted[last].rank <= ALWAYS:
+        if wanted[kept[-1]].rank <= ALWAYS:
             needed = sum(least[name] for name in wanted if wanted[name].rank <= ALWAYS)
             message = f"a budget of {budget_seconds / 60:.0f} min is too small to say anything"
             alone = f"limits, baseline, threads and the challenge alone take {needed / 60:.0f} min"
             raise BadInput(message, f"{alone} here: use --budget {needed / 60 + 1:.0f}m")
-        del kept[last]
-    return tuple(kept)
+        kept.pop()
+    for name in by_rank[len(kept) :]:  # a long one may leave room for shorter ones behind it
+        if sum(least[each] for each in kept) + least[name] <= budget_seconds:
+            kept.append(name)
+    return tuple(name for name in wanted if name in kept)

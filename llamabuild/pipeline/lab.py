@@ -21,7 +21,7 @@ from llamabuild.errors import (
 )
 from llamabuild.interrupts import Terminated
 from llamabuild.lab import allowance, least_seconds, parts, reach
-from llamabuild.lab.parts import ALWAYS, REAL
+from llamabuild.lab.parts import ALWAYS, BASELINE, REAL
 from llamabuild.machine.detect import detect_machine
 from llamabuild.source import resolve_source
 from llamabuild.store.locks import cache_in_use
@@ -38,10 +38,8 @@ from .make import Maker
 from .request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
-    from llamabuild.lab import Part
     from llamabuild.types.inputs import Model
     from llamabuild.types.machine import Machine
 
@@ -213,14 +211,31 @@ def _planned(lab: Lab, without: tuple[str, ...]) -> tuple[LabPart, ...]:
     if all(model.synthetic for model in lab.models):
         why |= {name: RANDOM for name, part in parts().items() if part.model == REAL}
     wanted = {name: part for name, part in parts().items() if name not in why}
-    bench = Bench(lab)
-    kept = reach(wanted, lab.budget_seconds, bench.paces())
-    short = f"a budget of {lab.budget_seconds / 60:.0f} min doesn't reach for it"
-    why |= {name: short for name in wanted if name not in kept}
+    kept = reach(wanted, lab.budget_seconds, Bench(lab).paces())
+    why |= {name: _short(lab) for name in wanted if name not in kept}
     return tuple(
         LabPart(name=name, status=LEFT_OUT if name in why else PENDING, reason=why.get(name, ""))
         for name in parts()
     )
+
+
+def _short(lab: Lab) -> str:
+    return f"a budget of {lab.budget_seconds / 60:.0f} min doesn't reach for it"
+
+
+def _planned_again(lab: Lab, bench: Bench, left_seconds: float) -> Lab:
+    """Return the lab with what the rest of its time reaches for, now that its pace is known."""
+    short = _short(lab)
+    free = {p.name: p for p in lab.parts if p.status == PENDING or p.reason == short}
+    wanted = {name: parts()[name] for name in free}
+    try:
+        kept = reach(wanted, left_seconds, bench.paces())
+    except BadInput:
+        return lab  # it goes on as it was planned, and each part says what it lacks
+    for name in free:
+        status, reason = (PENDING, "") if name in kept else (LEFT_OUT, short)
+        lab = _with(lab, LabPart(name=name, status=status, reason=reason), lab.spent_seconds)
+    return lab
 
 
 def _go(lab: Lab, bench: Bench, began: float) -> Lab:
@@ -233,18 +248,19 @@ def _go(lab: Lab, bench: Bench, began: float) -> Lab:
 
     _store(latest)
     try:
-        ahead = {p.name: parts()[p.name] for p in lab.parts if p.status == PENDING}
-        total = len(ahead)
-        while ahead:
-            name = next(iter(ahead))
+        while ahead := {p.name: parts()[p.name] for p in latest.parts if p.status == PENDING}:
+            name, part = next(iter(ahead.items()))
+            begun = sum(part.status != LEFT_OUT for part in latest.parts)
             left = lab.budget_seconds - spent()
             seconds = allowance(name, left, ahead, bench.paces())
-            done = _part(bench, name, seconds, (total - len(ahead) + 1, total))
+            done = _part(bench, name, seconds, (begun - len(ahead) + 1, begun))
             latest = _with(latest, done, spent())
+            left = lab.budget_seconds - spent()
+            if part.kind == BASELINE:
+                _need(done)
+                latest = _planned_again(latest, bench, left)
             _store(latest)
-            bench.observer.part_finished(parts()[name].title, done, lab.budget_seconds - spent())
-            del ahead[name]
-            _need(done, ahead)
+            bench.observer.part_finished(part.title, done, left)
     except BaseException as error:
         stopped = isinstance(error, (KeyboardInterrupt, Terminated, *STOPS))
         _close(latest, "interrupted" if stopped else "failed", spent())
@@ -279,9 +295,9 @@ def _part(bench: Bench, name: str, seconds: float, count: tuple[int, int]) -> La
     )
 
 
-def _need(done: LabPart, ahead: Mapping[str, Part]) -> None:
+def _need(done: LabPart) -> None:
     """Without a baseline there is nothing to compare with: the rest would fail likewise."""
-    if done.name == "baseline" and done.status == FAILED and ahead:
+    if done.status == FAILED:
         message = f"the baseline could not be measured: {done.reason}"
         raise EnvironmentLacks(message)
 

@@ -90,18 +90,22 @@ class Bench:
         """Return what a model takes here, by what was measured, else by its size."""
         if model is None:
             return Pace()
-        guessed = Costs.guessed(model.size_bytes)
-        return Pace(self._known(model) or guessed.trial, guessed.check)
+        main, guessed = self.lab.models[0], Costs.guessed(model.size_bytes)
+        # Where nothing is known of a model, this machine is as much faster than the guess as it is
+        # with the one that is tuned.
+        known = self._known(main)
+        faster = known / Costs.guessed(main.size_bytes).trial if known else 1.0
+        trial = self._known(model) or guessed.trial * faster
+        return Pace(trial, guessed.check * min(1.0, faster))
 
     def _known(self, model: Model) -> float:
         """Return the mean trial of this lab's baseline, else of the model's newest run, or 0."""
         machine = self.lab.machine
         with Results.open() as results:
             run = results.run_of_stage(f"{self.lab.id}/{BASELINE}")
-            if run is None or run.model.sha256 != model.sha256:
+            if run is None or run.status != "done" or run.model.sha256 != model.sha256:
                 run = results.run_like(machine.fingerprint, model.sha256, machine.usable_threads)
-            # Trials of a sweep may be of any length.
-            return trial_seconds(results.trials(run.id)) if run and not run.sweep else 0.0
+            return trial_seconds(results.trials(run.id)) if run else 0.0
 
     def paces(self) -> dict[str, Pace]:
         """Return the pace of each kind of model that there is."""

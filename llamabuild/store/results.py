@@ -202,9 +202,13 @@ class Results:
         return self.run(rows[0][0]) if rows else None
 
     def run_like(self, fingerprint: str, model_sha256: str, threads: int) -> Run | None:
-        """Return the newest complete run of a model on a machine, with so many threads, or None."""
+        """Return the newest complete run of a model on a machine, with so many threads, or None.
+
+        Sweeps are left out: their trials may be of any length.
+        """
         rows = self._rows(
             "SELECT id FROM runs WHERE status = 'done'"
+            " AND json_extract(document, '$.sweep') IS NULL"
             " AND json_extract(document, '$.machine.fingerprint') = ?"
             " AND json_extract(document, '$.model.sha256') = ?"
             " AND json_extract(document, '$.threads') = ? ORDER BY started DESC, id DESC LIMIT 1",

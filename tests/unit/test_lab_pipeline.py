@@ -79,6 +79,16 @@ def test_what_one_part_does_not_need_is_there_for_the_next(fake):
     assert len(fake.allowed) == len(parts())
 
 
+def test_parts_come_back_when_the_machine_is_faster_than_the_guess(fake, monkeypatch):
+    slow, fast = Pace(3.0, 10.0), Pace(0.2, 1.0)
+    monkeypatch.setattr(Bench, "pace", lambda *_: fast if "baseline" in fake.done else slow)
+    lab = begin(budget_seconds=3600.0)
+    assert done(lab) == list(parts())
+    fake.done.clear()
+    monkeypatch.setattr(Bench, "pace", lambda *_: slow)
+    assert "doesn't reach for it" in begin(budget_seconds=3600.0).part("waiting").reason
+
+
 def test_the_budget_holds_when_parts_take_all_that_they_may(fake, monkeypatch):
     def greedy(bench, name, seconds):
         fake.seconds = seconds

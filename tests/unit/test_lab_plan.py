@@ -67,12 +67,19 @@ def test_a_large_budget_reaches_for_everything():
 
 
 def test_a_smaller_one_leaves_out_the_highest_ranks_first():
-    kept = reach(parts(), 1500.0, PACES)
+    kept = reach(parts(), 2400.0, PACES)
     left_out = [name for name in parts() if name not in kept]
-    assert kept
-    assert left_out
-    assert min(parts()[name].rank for name in left_out) >= max(parts()[n].rank for n in kept) - 1
     assert {name for name, each in parts().items() if each.rank <= ALWAYS} <= set(kept)
+    least = {name: least_seconds(part, PACES.get(part.model, PACES["main"]))
+             for name, part in parts().items()}  # fmt: skip
+    spent = sum(least[name] for name in kept)
+    assert left_out
+    assert spent <= 2400
+    # Nothing is left out that would fit, and what is more important went before what is less.
+    assert all(spent + least[name] > 2400 for name in left_out)
+    for name in left_out:
+        before = [each for each in kept if parts()[each].rank <= parts()[name].rank]
+        assert sum(least[each] for each in before) + least[name] > 2400
 
 
 def test_too_small_a_budget_says_what_it_takes():
