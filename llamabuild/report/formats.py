@@ -90,6 +90,7 @@ def with_formats(
         kl_limit=facts().kl_limit,
         tokens=quality.tokens if quality else 0,
         text_sha256=quality.text_sha256 if quality else "",
+        best=_best(weighed) if cost == BY_DIVERGENCE else "",
         front=tuple(point.label for point in front),
     )
     told = [
@@ -112,6 +113,12 @@ def front_of(weighed: Iterable[_Weighed]) -> list[SweepPoint]:
             front.append(item.point)
             fastest = item.speed
     return front
+
+
+def _best(weighed: list[_Weighed]) -> str:
+    """Return the label of the fastest whose divergence is within the limit, empty without any."""
+    within = [item for item in weighed if item.cost <= facts().kl_limit]
+    return max(within, key=lambda item: item.speed).point.label if within else ""
 
 
 def _format(variant: VariantResult, model: ModelInfo, share: float | None) -> FormatInfo | None:
@@ -161,10 +168,9 @@ def _trade(formats: FormatsInfo, weighed: list[_Weighed]) -> list[str]:
     front = numbers.listing(list(formats.front))
     first = f"Beaten by no other in both {formats.workload} and {what}, by their medians: {front}."
     if formats.cost == BY_DIVERGENCE:
-        within = [item for item in weighed if item.cost <= formats.kl_limit]
-        if not within:
+        best = next((item for item in weighed if item.point.label == formats.best), None)
+        if best is None:
             return [first, f"No format stays within {formats.kl_limit:g} nats a token."]
-        best = max(within, key=lambda item: item.speed)
         text = (
             f"Within {formats.kl_limit:g} nats a token {best.point.label} is the fastest at "
             f"{formats.workload}: {numbers.throughput(best.speed)} tokens/s, "

@@ -46,5 +46,7 @@ class FormatsInfo(Data, frozen=True, kw_only=True):
     tokens: int
     """Compared; 0 where quality is not known."""
     text_sha256: str
+    best: str
+    """Label of the fastest within the limit; empty where none is, or quality is not known."""
     front: tuple[str, ...]
     """Labels of the points that are on it, from the least cost on."""

@@ -86,12 +86,19 @@ def sweep_info(
     )
     best = [_best(info, place, name) for place, name in enumerate(words.values())]
     told = advice(info, run.workloads) if only == THREADS else []
+    reasons: list[str] = []
     for place, name in enumerate(words.values() if only == THREADS else ()):
-        told += scaling(info, place, name, machine=run.machine, roofline=roofline, trials=trials)
+        where, why = scaling(
+            info, place, name, machine=run.machine, roofline=roofline, trials=trials
+        )
+        told += where
+        reasons += why
+    told += reasons
     told += program_sentences(run, trials, info, words)
     info = msgspec.structs.replace(
         info,
         answer=" ".join(filter(None, best)) or "Too few points of this sweep could be measured.",
+        reasons=tuple(reasons),
         sentences=tuple(told),
     )
     return with_formats(info, run, results, roofline, model)

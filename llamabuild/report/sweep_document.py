@@ -68,5 +68,7 @@ class SweepInfo(Data, frozen=True, kw_only=True):
     """Where an axis is the format of the weights."""
     answer: str
     """Which value is best, in a sentence a workload."""
+    reasons: tuple[str, ...] = ()
+    """Why more threads bring nothing, a sentence a workload; they are among the sentences."""
     sentences: tuple[str, ...]
     """What else it says, such as where threads stop to pay and why."""

@@ -54,12 +54,13 @@ def scaling(
     machine: Machine,
     roofline: Roofline,
     trials: Sequence[Trial],
-) -> list[str]:
+) -> tuple[list[str], list[str]]:
     """Say where threads stop to pay on one workload, and what is known of the reason."""
     measured = _measured(info, place)
     if len(measured) < 2:  # noqa: PLR2004 - nothing to compare
-        return []
-    told = []
+        return [], []
+    told: list[str] = []
+    reasons: list[str] = []
     poor = list(takewhile(lambda p: (p.workloads[place].efficiency or 0) < HALF, measured[::-1]))
     if poor:
         first = poor[-1]
@@ -72,17 +73,17 @@ def scaling(
     if after:
         surely = all(_below(p.workloads[place], best.workloads[place]) for p in after)
         verb = "bring nothing here" if surely else "bring nothing here by their medians"
-        reasons = [
+        known = [
             *_limits(int(after[0].values[0]), machine),
             *_counted(best, after[0], best.workloads[place].name, trials),
             *_bandwidth(best, best.workloads[place].name, roofline),
         ]
-        why = "; ".join(reasons) or (
+        why = "; ".join(known) or (
             "neither quota, nor affinity, nor measured bandwidth explains it ('kernels' measures "
             "the bandwidth if that was not done)"
         )
-        told.append(f"{words.capitalize()}: more than {best.label} threads {verb}: {why}.")
-    return told
+        reasons.append(f"{words.capitalize()}: more than {best.label} threads {verb}: {why}.")
+    return told, reasons
 
 
 def _measured(info: SweepInfo, place: int) -> list[SweepPoint]:

@@ -33,10 +33,10 @@ def sweep(lab: LabMaterial, part: str) -> Found:
 def scaling(lab: LabMaterial, part: str) -> Found:
     """Return speedup and efficiency; why it is so is a question of its own."""
     info = _info(lab, part)
-    half = [sentence for sentence in info.sentences if "half" in sentence]
+    where = [sentence for sentence in info.sentences if sentence not in info.reasons]
     none = "At every count here a thread brings at least half of what the first one does."
     return Found(
-        text=f"{info.answer} {' '.join(half) or none}",
+        text=f"{info.answer} {' '.join(where) or none}",
         headers=tuple(sweep_headers(info)),
         rows=tuple(tuple(row) for row in sweep_cells(info)),
         figures=_figures(info),
@@ -46,8 +46,8 @@ def scaling(lab: LabMaterial, part: str) -> Found:
 
 def why_not_more(lab: LabMaterial, part: str) -> Found:
     """Return the reasons that measured facts support."""
-    rest = [sentence for sentence in _info(lab, part).sentences if "half" not in sentence]
-    return Found(text=" ".join(rest) or "The most threads that were tried here are the fastest.")
+    reasons = _info(lab, part).reasons
+    return Found(text=" ".join(reasons) or "The most threads that were tried are the fastest.")
 
 
 def _info(lab: LabMaterial, part: str) -> SweepInfo:

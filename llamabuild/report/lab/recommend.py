@@ -151,10 +151,15 @@ def _peak(material: Material) -> int:
 
 def _quantization(lab: LabMaterial) -> Iterator[Recommendation]:
     material = lab.runs.get("quantization")
-    if material is None or material.document.sweep is None:
+    info = material.document.sweep if material else None
+    formats = info.formats if info else None
+    if material is None or info is None or formats is None or not formats.best:
         return
-    answer = material.document.sweep.answer
-    yield _made(QUANTIZATION, "quantization", answer, answer, material.run.id)
+    point = next(p for p in info.points if p.label == formats.best)
+    divergence = numbers.small(point.format.mean_kl_divergence if point.format else None)
+    text = f"Use {formats.best}: it is the fastest within {formats.kl_limit:g} nats a token."
+    evidence = f"{divergence} nats a token from {formats.reference}, on {formats.tokens:,} tokens"
+    yield _made(QUANTIZATION, "quantization", text, evidence, material.run.id)
 
 
 def _hardware(lab: LabMaterial) -> Iterator[Recommendation]:
