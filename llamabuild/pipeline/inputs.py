@@ -127,7 +127,8 @@ def _training_sizes() -> set[tuple[str, int]]:
 
 def _sized(name: str) -> tuple[str, int]:
     """Kind and tokens of a workload's name; 0 where the model decides."""
-    return name[:2], int(name[2:] or 0)
+    kind = name.rstrip("0123456789")
+    return kind, int(name[len(kind) :] or 0)
 
 
 def default_source(request: Request) -> str:

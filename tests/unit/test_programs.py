@@ -9,7 +9,12 @@ from llamabuild.build import make_plan
 from llamabuild.build.programs import lacking_program, programs
 from llamabuild.errors import BadInput
 from llamabuild.pipeline.fitting import without_the_too_large
-from llamabuild.pipeline.inputs import check_draft, check_program, refuse_program
+from llamabuild.pipeline.inputs import (
+    check_draft,
+    check_program,
+    check_request,
+    refuse_program,
+)
 from llamabuild.pipeline.prompts import trial_inputs
 from llamabuild.pipeline.request import Request
 from llamabuild.report.copies import with_copies_named
@@ -103,6 +108,13 @@ def test_a_draft_model_of_another_vocabulary_is_refused():
     says = "d.gguf does not fit: it has 32,000 tokens, the model's 49,152.*same family"
     with pytest.raises(BadInput, match=says):
         check_draft(model, other)
+
+
+def test_what_is_trained_may_be_scored_by_workloads_of_other_programs():
+    arms = [arm("native+pgo+prompt-cache=off")]
+    check_request(Request(workloads=("ttft128",)), arms, check_program(Request(), arms))
+    with pytest.raises(BadInput, match="trained on pp24"):
+        check_request(Request(workloads=("pp24",)), [arm("native+pgo")])
 
 
 def test_only_llama_bench_is_profiled_and_optimized():
