@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from llamabuild.bench.speculative import DRAFT
 from llamabuild.types.kv_cache import kv_cache_bytes
 from llamabuild.variants.bench_options import by_option
 
@@ -54,9 +55,10 @@ def _fitted(arm: Arm, run: Run) -> Arm:
     if DEPTH not in by_option(runtime.bench) and not runtime.program:
         return arm
     cache = _cache(runtime, run.model, run.workloads)
-    if cache is None or run.model.size_bytes + cache <= USABLE * memory:
+    guesses = run.draft.size_bytes if run.draft and runtime.mode == DRAFT else 0
+    if cache is None or run.model.size_bytes + guesses + cache <= USABLE * memory:
         return arm
-    need = (run.model.size_bytes + cache) / 1e9
+    need = (run.model.size_bytes + guesses + cache) / 1e9
     reason = f"model and KV cache need {need:,.1f} GB, this machine has {memory / 1e9:,.1f}"
     return msgspec.structs.replace(arm, status="unsupported", reason=reason)
 

@@ -94,7 +94,8 @@ def _check_draft_named(request: Request, arms: Sequence[Arm]) -> None:
     wants = [a.name for a in arms if a.variant and a.variant.runtime.mode == DRAFT]
     if wants and not request.draft_model:
         message = f"'{wants[0]}' needs a draft model"
-        raise BadInput(message, "name a small one of the model's family: 'sweep speculative --draft-model'")
+        remedy = "name a small one of the model's family: 'sweep speculative --draft-model'"
+        raise BadInput(message, remedy)
     if request.draft_model:
         parse_model(request.draft_model)
         if not wants:
