@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from llamabuild.bench.speculative import DRAFT
 from llamabuild.errors import EnvironmentLacks
 from llamabuild.types.kv_cache import kv_cache_bytes
 from llamabuild.types.run import model_of
@@ -78,7 +79,8 @@ def _fitted(arm: Arm, run: Run) -> Arm:
     runtime, model = arm.variant.runtime, model_of(run, arm)
     if not (DEPTH in by_option(runtime.bench) or runtime.program or runtime.quantization):
         return arm
-    need = model.size_bytes + (_cache(runtime, model, run.workloads) or 0)
+    guesses = run.draft.size_bytes if run.draft and runtime.mode == DRAFT else 0
+    need = model.size_bytes + guesses + (_cache(runtime, model, run.workloads) or 0)
     if need > USABLE * memory:
         reason = (
             f"model and KV cache need {need / 1e9:,.1f} GB, this machine has {memory / 1e9:,.1f}"

@@ -97,7 +97,8 @@ def _check_draft_named(request: Request, arms: Sequence[Arm]) -> None:
     wants = [a.name for a in arms if a.variant and a.variant.runtime.mode == DRAFT]
     if wants and not request.draft_model:
         message = f"'{wants[0]}' needs a draft model"
-        raise BadInput(message, "name a small one of the model's family with --draft-model")
+        remedy = "name a small one of the model's family: 'sweep speculative --draft-model'"
+        raise BadInput(message, remedy)
     if request.draft_model:
         parse_model(request.draft_model)
         if not wants:
@@ -130,7 +131,8 @@ def _training_sizes() -> set[tuple[str, int]]:
 
 def _sized(name: str) -> tuple[str, int]:
     """Kind and tokens of a workload's name; 0 where the model decides."""
-    return name[:2], int(name[2:] or 0)
+    kind = name.rstrip("0123456789")
+    return kind, int(name[len(kind) :] or 0)
 
 
 def default_source(request: Request) -> str:

@@ -17,6 +17,7 @@ from llamabuild.bench.prompts import (
     tokens_of,
 )
 from llamabuild.bench.task import Task
+from llamabuild.errors import BadInput
 from llamabuild.store.builds import files_folder
 from llamabuild.store.paths import scratch_dir
 
@@ -40,6 +41,7 @@ def trial_inputs(run: Run, observer: Observer, interrupts: Interrupts) -> Iterat
     """Yield the files that trials of the run read besides the model; they are gone afterwards.
 
     Raises:
+        BadInput: A prompt is too short to be parted.
         BuildFailed: A program could not read or save a prompt.
         Interrupted: Someone asked to stop.
     """
@@ -70,8 +72,12 @@ def _saved(
     prompt.write_text(long_text(workload.tokens), "utf-8")
     pieces = tokens_of(_program(baseline), _task(run, workload, prompt), _runtime(baseline))
     prompt.write_text(cut(pieces, workload.tokens), "utf-8")
+    text = cut(pieces, max(workload.tokens - END, workload.tokens // 2))
+    if not text:
+        message = f"workload '{workload.name}' is too short to have its beginning saved"
+        raise BadInput(message, f"name a longer one, such as {LONG}64")
     beginning = prompt.with_suffix(".beginning.txt")
-    beginning.write_text(cut(pieces, workload.tokens - END), "utf-8")
+    beginning.write_text(text, "utf-8")
     saved = {}
     for number, arm in enumerate(run.arms):
         interrupts.check()

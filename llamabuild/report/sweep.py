@@ -162,7 +162,8 @@ def _best(info: SweepInfo, place: int, words: str) -> str:
     result = best.workloads[place]
     ratio = numbers.ratio(result.ratio, result.low, result.high)
     span = numbers.interval(result.ratio, result.low, result.high)
+    most = "fastest" if result.first_token_ms is None else "shortest"
     return (
-        f"{words.capitalize()} is fastest, by its median, with {names} {best.label}: "
+        f"{words.capitalize()} is {most}, by its median, with {names} {best.label}: "
         f"{ratio} {span} of the speed with {first.label}.{behind}"
     )

@@ -8,8 +8,16 @@ import pytest
 from llamabuild.build import make_plan
 from llamabuild.build.programs import lacking_program, programs
 from llamabuild.errors import BadInput
+from llamabuild.interrupts import Interrupts
+from llamabuild.pipeline import prompts
 from llamabuild.pipeline.fitting import without_the_too_large
-from llamabuild.pipeline.inputs import check_draft, check_program, refuse_program
+from llamabuild.pipeline.inputs import (
+    check_draft,
+    check_program,
+    check_request,
+    refuse_program,
+)
+from llamabuild.pipeline.observer import Observer
 from llamabuild.pipeline.prompts import trial_inputs
 from llamabuild.pipeline.request import Request
 from llamabuild.report.copies import with_copies_named
@@ -105,6 +113,13 @@ def test_a_draft_model_of_another_vocabulary_is_refused():
         check_draft(model, other)
 
 
+def test_what_is_trained_may_be_scored_by_workloads_of_other_programs():
+    arms = [arm("native+pgo+prompt-cache=off")]
+    check_request(Request(workloads=("ttft128",)), arms, check_program(Request(), arms))
+    with pytest.raises(BadInput, match="trained on pp24"):
+        check_request(Request(workloads=("pp24",)), [arm("native+pgo")])
+
+
 def test_only_llama_bench_is_profiled_and_optimized():
     with pytest.raises(BadInput, match="'profile' only llama-bench"):
         refuse_program(variant("native+parallel=2"), "profile")
@@ -156,3 +171,45 @@ def test_prompts_last_as_long_as_the_trials(tmp_path, monkeypatch):
     assert not path.exists()
     with trial_inputs(make_run(), None, None) as inputs:
         assert not inputs.prompts
+
+
+@pytest.fixture
+def saving(monkeypatch, tmp_path):
+    """The programs that read prompts, replaced; what they were asked to save."""
+    saved = []
+    monkeypatch.setenv("LLAMABUILD_CACHE", str(tmp_path))
+    monkeypatch.setattr(prompts, "_program", lambda arm: arm.name)
+    monkeypatch.setattr(prompts, "tokens_of", lambda *_: [f" {word}" for word in TEXT.split()])
+    monkeypatch.setattr(prompts, "save_prefix", lambda name, task, _: saved.append((name, task)))
+    return saved
+
+
+TEXT = "A program that runs twice as fast is worth having only if it still gives the right answer."
+
+
+def waiting(tokens):
+    load = Workload(
+        name=f"ttft{tokens}", kind="ttft", tokens=tokens, seconds=0.25, max_repetitions=1
+    )
+    arms = tuple(arm(f"native+prompt-cache={mode}", "ready") for mode in ("off", "on"))
+    run = make_run(workloads=(load,), arms=arms)
+    return msgspec.structs.replace(run, baseline=arms[0].name)
+
+
+def test_the_beginning_of_a_prompt_is_saved_for_the_arm_that_reads_it(saving):
+    with trial_inputs(waiting(12), Observer(), Interrupts()) as inputs:
+        prompt = inputs.prompts["ttft12"].read_text()
+        [(name, task)] = saving
+        assert name == "native+prompt-cache=on"
+        assert inputs.prefixes == {(name, "ttft12"): task.prefix}
+        assert prompt == "A program that runs twice as fast is worth having only if"
+        assert task.prompt.read_text() == "A program that runs twice as"
+
+
+def test_a_prompt_too_short_to_be_parted_is_refused(saving):
+    with (
+        pytest.raises(BadInput, match="'ttft1' is too short.*ttft64"),
+        trial_inputs(waiting(1), Observer(), Interrupts()),
+    ):
+        pass
+    assert not saving

@@ -92,6 +92,7 @@ def test_the_time_to_the_first_token_is_told_in_milliseconds():
     rows = list(csv.DictReader(io.StringIO(sweep_csv(found))))
     assert float(rows[1]["first_token_ms"]) == pytest.approx(40, rel=0.02)
     assert "not of llama-completion" in found.document.roofline.missing
+    assert "is shortest, by its median, with prompt-cache on" in found.document.answer
 
 
 def guessed(drafted, accepted, text="the rain fell"):
