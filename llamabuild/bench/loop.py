@@ -170,7 +170,9 @@ class _Loop:
         if any(gone.block == block for gone in self.discarded):
             return
         trials = [trial for trial in self.trials if trial.block == block]
-        reason = disturbance(trials, self.run.machine.cpu.logical_cpus)
+        machine = self.run.machine
+        quota = machine.quota_cpus if self.run.sweep else None
+        reason = disturbance(trials, machine.cpu.logical_cpus, quota)
         if reason:
             self.discard(block, reason)
 

@@ -35,13 +35,32 @@ def rules() -> dict[str, Rule]:
     return msgspec.toml.decode(data, type=dict[str, Rule])
 
 
-def disturbance(trials: Sequence[Trial], logical_cpus: int) -> str:
+def disturbance(trials: Sequence[Trial], logical_cpus: int, quota_cpus: float | None = None) -> str:
     """Return why a block should be discarded, or the empty string.
 
     What a machine cannot tell (a field that is None) is not held against it.
+
+    Args:
+        trials: Of one block.
+        logical_cpus: Of the machine.
+        quota_cpus: Given where threads are what is varied: a trial that uses it up is then held
+            back by its own doing, which is a result and no disturbance.
     """
-    states = [trial.state for trial in trials if trial.state is not None]
+    states = [
+        _without_throttling(trial.state) if _uses_up(trial, quota_cpus) else trial.state
+        for trial in trials
+        if trial.state is not None
+    ]
     return disturbed(states, logical_cpus)
+
+
+def _uses_up(trial: Trial, quota_cpus: float | None) -> bool:
+    threads = trial.output.get("n_threads")
+    return quota_cpus is not None and isinstance(threads, int) and threads >= quota_cpus
+
+
+def _without_throttling(state: MachineState) -> MachineState:
+    return msgspec.structs.replace(state, throttled_seconds=None)
 
 
 def disturbed(states: Sequence[MachineState], logical_cpus: int) -> str:

@@ -274,7 +274,7 @@ def test_a_disturbed_block_is_discarded_whole_and_made_up_for(setting, monkeypat
     run, arms, results = setting
     monkeypatch.setattr(
         "llamabuild.bench.loop.disturbance",
-        lambda trials, cpus: "a neighbour" if trials[0].block == 2 else "",
+        lambda trials, *_: "a neighbour" if trials[0].block == 2 else "",
     )
     assert measure(run, arms, results, Watcher(may_stop=until(3)))
     assert [g.block for g in results.run(run.id).discarded] == [2]
@@ -284,7 +284,7 @@ def test_a_disturbed_block_is_discarded_whole_and_made_up_for(setting, monkeypat
 @pytest.mark.usefixtures("instant_trials")
 def test_a_machine_that_is_never_quiet_does_not_measure_for_ever(setting, monkeypatch):
     run, arms, results = setting
-    monkeypatch.setattr("llamabuild.bench.loop.disturbance", lambda trials, cpus: "noise")
+    monkeypatch.setattr("llamabuild.bench.loop.disturbance", lambda trials, *_: "noise")
     assert measure(run, arms, results, Watcher(may_stop=until(3)))
     assert len({t.block for t in results.trials(run.id)}) == 6
 
@@ -320,6 +320,19 @@ def test_a_burst_during_one_of_many_trials_discards_the_block(wall, foreign, say
     quiet = [make_trial(state=make_state()) for _ in range(40)]
     hit = make_trial(state=make_state(wall=wall, foreign_seconds=foreign))
     assert disturbance([*quiet, hit], 2) == says
+
+
+def test_a_sweep_is_not_disturbed_by_a_quota_that_its_own_threads_use_up():
+    held = make_state(throttled_seconds=0.9)
+    trials = [
+        msgspec.structs.replace(make_trial(state=held), output={"n_threads": threads})
+        for threads in (1, 4)
+    ]
+    assert "quota" in disturbance(trials, 8)
+    assert disturbance(trials, 8, 1.0) == ""
+    assert "quota" in disturbance(trials, 8, 2.0)  # one thread does not use up two CPUs
+    loud = msgspec.structs.replace(trials[1], state=make_state(foreign_seconds=9.0))
+    assert "other processes" in disturbance([loud], 8, 1.0)
 
 
 def test_a_large_machine_is_not_disturbed_by_one_neighbour():
