@@ -105,11 +105,11 @@ def outlook(wishes: LabWishes, observer: Observer) -> tuple[Outlook, ...]:
     """
     lab = _begun(wishes, observer)
     bench = Bench(lab)
-    ahead = {p.name: parts()[p.name] for p in lab.parts if p.status == PENDING}
+    ahead = {p.name: bench.parts[p.name] for p in lab.parts if p.status == PENDING}
     paces = bench.paces()
     rows = []
     for each in lab.parts:
-        part = parts()[each.name]
+        part = bench.parts[each.name]
         model = bench.model(part)
         mine = each.name in ahead
         rows.append(
@@ -210,8 +210,9 @@ def _planned(lab: Lab, without: tuple[str, ...]) -> tuple[LabPart, ...]:
     why = dict.fromkeys(without, "not asked for")
     if all(model.synthetic for model in lab.models):
         why |= {name: RANDOM for name, part in parts().items() if part.model == REAL}
-    wanted = {name: part for name, part in parts().items() if name not in why}
-    kept = reach(wanted, lab.budget_seconds, Bench(lab).paces())
+    bench = Bench(lab)
+    wanted = {name: part for name, part in bench.parts.items() if name not in why}
+    kept = reach(wanted, lab.budget_seconds, bench.paces())
     why |= {name: _short(lab) for name in wanted if name not in kept}
     return tuple(
         LabPart(name=name, status=LEFT_OUT if name in why else PENDING, reason=why.get(name, ""))
@@ -227,7 +228,7 @@ def _planned_again(lab: Lab, bench: Bench, left_seconds: float) -> Lab:
     """Return the lab with what the rest of its time reaches for, now that its pace is known."""
     short = _short(lab)
     free = {p.name: p for p in lab.parts if p.status == PENDING or p.reason == short}
-    wanted = {name: parts()[name] for name in free}
+    wanted = {name: bench.parts[name] for name in free}
     try:
         kept = reach(wanted, left_seconds, bench.paces())
     except BadInput:
@@ -248,7 +249,7 @@ def _go(lab: Lab, bench: Bench, began: float) -> Lab:
 
     _store(latest)
     try:
-        while ahead := {p.name: parts()[p.name] for p in latest.parts if p.status == PENDING}:
+        while ahead := {p.name: bench.parts[p.name] for p in latest.parts if p.status == PENDING}:
             name, part = next(iter(ahead.items()))
             begun = sum(part.status != LEFT_OUT for part in latest.parts)
             left = lab.budget_seconds - spent()
@@ -274,7 +275,7 @@ def _go(lab: Lab, bench: Bench, began: float) -> Lab:
 
 def _part(bench: Bench, name: str, seconds: float, count: tuple[int, int]) -> LabPart:
     """Do one part; what goes wrong is its reason, and the next one goes on."""
-    part, began = parts()[name], time.monotonic()
+    part, began = bench.parts[name], time.monotonic()
     bench.observer.part_started(part.title, *count, seconds)
     if reason := too_little(bench, part, seconds):
         return LabPart(name=name, status=LEFT_OUT, reason=reason)

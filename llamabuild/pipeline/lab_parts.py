@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from llamabuild.lab import Pace, least_blocks, least_seconds
 from llamabuild.lab.parts import (
     BASELINE,
@@ -21,6 +23,7 @@ from llamabuild.lab.parts import (
 )
 from llamabuild.lab.timing import COPIES, WARMUP, WORKLOADS
 from llamabuild.optimize.estimate import Costs
+from llamabuild.optimize.facts import layout
 from llamabuild.report import numbers
 from llamabuild.store.results import Results
 from llamabuild.variants.axes import make_axis, make_sweep, words_here
@@ -74,6 +77,7 @@ class Bench:
         self.observer = observer or Observer()
         self.kernels = kernels or KernelObserver()
         self._variants_dirs = variants_dirs
+        self.parts = _parts_for(lab.goal)
 
     def model(self, part: Part) -> Model | None:
         """Return the model that a part runs on; None where it needs none or there is none."""
@@ -109,12 +113,12 @@ class Bench:
 
     def paces(self) -> dict[str, Pace]:
         """Return the pace of each kind of model that there is."""
-        models = {part.model: self.model(part) for part in parts().values()}
+        models = {part.model: self.model(part) for part in self.parts.values()}
         return {kind: self.pace(model) for kind, model in models.items() if model}
 
     def request(self, name: str, seconds: float) -> Request:
         """Return the wishes that all measurements of variants have in common."""
-        part, model = parts()[name], self.model(parts()[name])
+        part, model = self.parts[name], self.model(self.parts[name])
         return Request(
             sources=(self.lab.source,) if self.lab.source else (),
             baseline=self.lab.base,
@@ -130,11 +134,20 @@ class Bench:
 
     def seed(self, name: str) -> int:
         """Return a part's own seed, which follows from the lab's."""
-        return (self.lab.seed + list(parts()).index(name)) % SEEDS
+        return (self.lab.seed + list(self.parts).index(name)) % SEEDS
 
     def words(self, name: str) -> tuple[str, ...]:
         """Return a part's words with the baseline's name in its place."""
-        return tuple(word.format(base=self.lab.base) for word in parts()[name].words)
+        return tuple(word.format(base=self.lab.base) for word in self.parts[name].words)
+
+
+def _parts_for(goal: str) -> dict[str, Part]:
+    """Return the parts; the challenge measures what its goal asks for, and nothing else."""
+    kinds = tuple(layout().goals[goal])
+    return {
+        name: msgspec.structs.replace(part, workloads=kinds) if part.kind == OPTIMIZE else part
+        for name, part in parts().items()
+    }
 
 
 def too_little(bench: Bench, part: Part, seconds: float) -> str:
@@ -154,7 +167,7 @@ def did(bench: Bench, name: str, seconds: float) -> tuple[str, str]:
     Raises:
         LlamabuildError: As the command that does it.
     """
-    return DOERS[parts()[name].kind](bench, name, seconds)
+    return DOERS[bench.parts[name].kind](bench, name, seconds)
 
 
 def _probes(bench: Bench, name: str, _seconds: float) -> tuple[str, str]:
@@ -217,7 +230,7 @@ def _affordable(bench: Bench, name: str, seconds: float) -> tuple[tuple[str, ...
 
     They are taken in the order of the file, which begins with what most people ask about.
     """
-    part, request = parts()[name], bench.request(name, seconds)
+    part, request = bench.parts[name], bench.request(name, seconds)
     model = bench.model(part)
     if model is None:
         return bench.words(name), ()

@@ -17,19 +17,17 @@ from tests.real.conftest import run_llamabuild
 
 DONE = {"limits", "baseline", "threads", "challenge"}
 OTHERS = ",".join(name for name in parts() if name not in DONE)
-BESIDE_SECONDS = 150
-"""What all but the challenge takes: probes, builds that are there, a few blocks."""
+ASKED = ("lab", "--goal", "tg", "--seed", "5", "--model", "default", "--without", OTHERS)
 
 
 @pytest.fixture(scope="module")
 def done(built, tmp_path_factory):
     """A lab of the least budget that has a challenge, one Ctrl-C in it; its document and folder."""
     folder = tmp_path_factory.mktemp("lab")
-    challenge = ("optimize", "--goal", "tg", "--budget", "1h", "--dry-run", "--json")
-    dry = run_llamabuild(*challenge, cwd=folder)
-    seconds = BESIDE_SECONDS + int(json.loads(dry.stdout)["least_seconds"])
-    argv = [sys.executable, "-m", "llamabuild", "lab", "--goal", "tg", "--seed", "5"]
-    argv += ["--model", "default", "--without", OTHERS, "--budget", f"{seconds}s"]
+    dry = run_llamabuild(*ASKED, "--budget", "1h", "--dry-run", "--json", cwd=folder)
+    rows = json.loads(dry.stdout)
+    seconds = 10 + int(sum(row["least_seconds"] for row in rows if row["name"] in DONE))
+    argv = [sys.executable, "-m", "llamabuild", *ASKED, "--budget", f"{seconds}s"]
     with subprocess.Popen(
         argv, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     ) as program:

@@ -102,7 +102,7 @@ def test_a_block_is_complete_shuffled_and_repeatable():
 @pytest.fixture
 def setting(tmp_path, program, monkeypatch):
     """A run over two arms with the fake program, and its store, on a quiet machine."""
-    monkeypatch.setattr("llamabuild.bench.loop.disturbance", lambda trials, cpus: "")
+    monkeypatch.setattr("llamabuild.bench.loop.disturbance", lambda trials, *_: "")
     run = make_run(looks=(3,), model=make_model())
     arms = Arms(
         programs={"avx2": program, "native": program},

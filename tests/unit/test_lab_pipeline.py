@@ -220,6 +220,12 @@ def test_a_run_that_was_cut_short_is_found_and_resumed(monkeypatch):
             asked[-1].sweep.points] == [("",), ("0",), ("100",)]  # fmt: skip
 
 
+def test_a_goal_of_generation_measures_no_prompts():
+    challenge = {goal: Bench(lab_record(goal=goal)).parts["challenge"] for goal in ("tg", "both")}
+    assert challenge["tg"].workloads == ("tg",)
+    assert least_seconds(challenge["tg"], Pace(1.0)) < least_seconds(challenge["both"], Pace(1.0))
+
+
 def test_a_part_gets_no_time_that_says_nothing():
     bench = Bench(lab_record())
     reason = lab_parts.too_little(bench, parts()["builds"], 5.0)
