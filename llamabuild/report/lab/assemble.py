@@ -14,7 +14,7 @@ from llamabuild.report.lab.document import (
     LabInfo,
     PartInfo,
 )
-from llamabuild.report.lab.insights import insights
+from llamabuild.report.lab.insights import MOST_EFFECTIVE, insights
 from llamabuild.report.lab.recommend import recommendations
 from llamabuild.report.portable import clean
 from llamabuild.types.lab import DONE
@@ -66,7 +66,7 @@ def lab_document(lab: LabMaterial) -> LabDocument:
 
 def _summary(criteria: Sequence[Criterion], learned: Sequence[Insight]) -> str:
     """Say what brought most, and how much of the lab is complete."""
-    best = next((each.text for each in learned if each.topic == "most effective"), "")
+    best = next((each.text for each in learned if each.topic == MOST_EFFECTIVE), "")
     met = sum(each.met for each in criteria)
     whole = f"{met} of {numbers.count(len(criteria), 'criterion', 'criteria')} of the lab are met."
     return f"{best} {whole}".lstrip()
