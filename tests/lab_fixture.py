@@ -1,5 +1,7 @@
 """A lab whose parts are the made-up runs of the other reports."""
 
+from functools import cache
+
 import msgspec
 
 from llamabuild.lab import parts
@@ -54,12 +56,14 @@ def _part(name):
     return LabPart(name=name, status=LEFT_OUT, reason=NO_TOOL)
 
 
+@cache
 def built():
     return prepare(report_fixture.run(), report_fixture.trials(), report_fixture.comparison_set())
 
 
-def optimized(effects=None):
-    lab = SimulatedLab(3, effects if effects is not None else {"pgo": 1.15, "hugealloc": 1.35})
+@cache
+def optimized(*effects):
+    lab = SimulatedLab(3, dict(effects))
     done = run_stages(surveyed_record(lab), lab, lambda _: None)
     done = msgspec.structs.replace(
         done,
@@ -70,13 +74,15 @@ def optimized(effects=None):
     return OptimizeMaterial(optimize_document(done))
 
 
-def threads(speed=None):
+@cache
+def threads(**changed):
     """Two threads are the best; eight are worse than one."""
     axis = make_axis("threads", ["1", "2", "4", "8"], {})
-    speed = speed or sweep_fixture.SPEED
+    speed = sweep_fixture.SPEED | {int(name[1:]): value for name, value in changed.items()}
     return sweep_fixture.material(axis, lambda name: speed[sweep_fixture.threads_of(name)])
 
 
+@cache
 def waiting(spinning=1.2):
     axis = make_axis("poll", ["0", "100"], {})
     return sweep_fixture.material(axis, lambda name: spinning if "poll=100" in name else 1.0)
@@ -93,6 +99,6 @@ def lab_material(**changes):
         },
         "profiles": {"profile": profile_document(make_profile())},
         "kernels": {"kernels": prepare_kernels(kernel_run())},
-        "optimizations": {"challenge": optimized()},
+        "optimizations": {"challenge": optimized(("pgo", 1.15), ("hugealloc", 1.35))},
     }
     return LabMaterial(**{**values, **changes})

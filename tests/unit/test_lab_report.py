@@ -17,7 +17,6 @@ from llamabuild.report.lab.text import render_lab_text, render_recommendations
 from llamabuild.report.lab.write import FORMATS, write_lab
 from llamabuild.report.schema import shipped
 from llamabuild.report.write import render_json
-from tests import sweep_fixture
 from tests.lab_fixture import (
     LAB_ID,
     NO_TOOL,
@@ -90,7 +89,7 @@ def test_the_challenge_is_told_with_intervals(document):
 
 
 def test_nothing_accepted_is_an_answer(lab):
-    changed = lab_material(optimizations={"challenge": optimized({})})
+    changed = lab_material(optimizations={"challenge": optimized()})
     found = answers(lab_document(changed))
     assert "Nothing beat" in found["target"].found.text
     assert found["log"].found.text.startswith("No change was accepted")
@@ -126,11 +125,11 @@ def test_threads_are_recommended_by_the_smallest_count_as_good(lab):
     assert "`--threads-batch 2`" in found["threads", run].text
     assert "`--threads 2`" in found["threads", run].text
     # Four threads as fast as two, within noise: two are recommended.
-    alike = threads({**sweep_fixture.SPEED, 4: 1.801}).document.sweep
+    alike = threads(t4=1.801).document.sweep
     assert smallest_as_good(alike, 0).label == "2"
-    faster = threads({**sweep_fixture.SPEED, 4: 2.9}).document.sweep
+    faster = threads(t4=2.9).document.sweep
     assert smallest_as_good(faster, 0).label == "4"
-    one = threads({1: 1.0, 2: 0.5, 4: 0.4, 8: 0.3}).document.sweep
+    one = threads(t2=0.5, t4=0.4, t8=0.3).document.sweep
     assert smallest_as_good(one, 0).label == "1"
 
 
