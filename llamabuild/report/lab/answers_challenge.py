@@ -91,7 +91,17 @@ def rejected(lab: LabMaterial, part: str) -> Found:
         "configurations that were tried did not make it.",
         headers=rejected_headers(document),
         rows=tuple(rejected_rows(document)),
-        notes=tuple(f"{e.part} was not searched: {e.reason}" for e in document.left_out),
+        notes=_not_searched(document),
+    )
+
+
+def _not_searched(document: OptimizeDocument) -> tuple[str, ...]:
+    """Say of all choices that were left out why, each reason once."""
+    by_reason: dict[str, list[str]] = {}
+    for each in document.left_out:
+        by_reason.setdefault(each.reason, []).append(f"`{each.part}`")
+    return tuple(
+        f"Not searched: {numbers.listing(parts)}: {reason}." for reason, parts in by_reason.items()
     )
 
 

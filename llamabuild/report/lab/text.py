@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from llamabuild.report import numbers
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -14,7 +12,7 @@ if TYPE_CHECKING:
 
     from llamabuild.report.lab.document import Answer, LabDocument, Recommendation
 
-WIDTH = 120
+WIDTH = 140
 
 
 def render_lab_text(document: LabDocument, width: int = WIDTH) -> str:
@@ -64,7 +62,7 @@ def render_recommendations(found: Sequence[Recommendation]) -> str:
         lines += [
             f"· {each.topic}: {each.text}",
             f"    rule: {each.rule}",
-            f"    measured: {numbers.sentence(each.evidence)} Run {each.run}.",
+            f"    measured: {each.evidence.rstrip('.')}; run {each.run}",
         ]
     if not found:
         lines.append("· none: nothing was measured that would support one")
