@@ -21,7 +21,7 @@ BASE_SECONDS = 0.04
 def test_five_percent_are_found_and_equal_programs_are_not_told_apart(
     tmp_path, monkeypatch, factor, verdict
 ):
-    monkeypatch.setattr("llamabuild.bench.loop.disturbance", lambda trials, cpus: "")
+    monkeypatch.setattr("llamabuild.bench.loop.disturbance", lambda trials, *_: "")
     program = tmp_path / "llama-bench"
     program.write_text(f"#!{sys.executable} -SE\n{FAKE.read_text()}")
     program.chmod(0o755)

@@ -91,7 +91,8 @@ def test_bad_wishes_get_one_line(built, llamabuild, tmp_path, asked, says):
 
 def test_a_tree_without_the_program_gets_one_line(built, llamabuild, tmp_path):
     tree = tmp_path / "tree"
-    tree.mkdir()
+    (tree / "ggml").mkdir(parents=True)
+    (tree / "ggml" / "CMakeLists.txt").touch()
     (tree / "CMakeLists.txt").write_text('project("llama.cpp")\n')
     result = llamabuild("sweep", "parallel", "--source", f"path:{tree}", "--quick", cwd=tmp_path)
     assert result.returncode == 5
