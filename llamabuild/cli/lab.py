@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +12,8 @@ from .durations import Duration
 from .variants import refuse_with_resume
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from llamabuild.pipeline.lab import LabWishes
 
 models = click.option(
@@ -43,9 +44,7 @@ without = click.option(
 )
 @click.option("--target", type=float, default=1.3, show_default=True, help="Ratio to reach.")
 @options.goal
-@click.option(
-    "--from", "base", metavar="VARIANT", default="native", show_default=True, help="Baseline."
-)
+@options.base
 @models
 @options.source
 @without
@@ -54,13 +53,7 @@ without = click.option(
 @click.option("--show", metavar="ID", help="Show a stored one again ('latest' works).")
 @click.option("--dry-run", is_flag=True, help="Show the parts and their least times, and stop.")
 @options.variants_dir
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("llamabuild-report"),
-    show_default=True,
-    help="Where the report goes.",
-)
+@options.output
 @options.as_json
 def command(
     *,

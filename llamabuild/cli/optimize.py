@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +14,8 @@ from .durations import Duration
 from .variants import refuse_with_resume
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from llamabuild.pipeline.optimize import Prepared, Wishes
 
 
@@ -28,9 +29,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Time for all, building included.",
 )
-@click.option(
-    "--from", "base", metavar="VARIANT", default="native", show_default=True, help="Baseline."
-)
+@options.base
 @options.model
 @options.source
 @click.option("--workloads", metavar="LIST", help="Such as pp512,tg64.")
@@ -53,13 +52,7 @@ if TYPE_CHECKING:
 @click.option("--resume", metavar="ID", help="Go on with an interrupted one ('latest' works).")
 @click.option("--dry-run", is_flag=True, help="Show levers, builds and time; build nothing.")
 @options.variants_dir
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("llamabuild-report"),
-    show_default=True,
-    help="Where the report goes.",
-)
+@options.output
 @options.as_json
 def command(
     *,

@@ -70,6 +70,16 @@ goal = click.option(
     show_default=True,
     help="Generation, prompts, both alike, or as a server of chats needs them.",
 )
+base = click.option(
+    "--from", "base", metavar="VARIANT", default="native", show_default=True, help="Baseline."
+)
+output = click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("llamabuild-report"),
+    show_default=True,
+    help="Where the report goes.",
+)
 cross = click.option(
     "--cross",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -114,13 +124,7 @@ how = (
     ),
     seed,
     variants_dir,
-    click.option(
-        "--output",
-        type=click.Path(path_type=Path, file_okay=False),
-        default=Path("llamabuild-report"),
-        show_default=True,
-        help="Where the report goes.",
-    ),
+    output,
     as_json,
 )
 """How something is measured, and where the report goes."""
