@@ -1,12 +1,19 @@
 """What every test starts from: folders of its own, plain output."""
 
 import gc
+import itertools
 import os
 from pathlib import Path
 
 import pytest
 
 UNIT = Path(__file__).parent / "unit"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """One worker more than processors: half of their time they wait for programs they started."""
+    return len(os.sched_getaffinity(0)) + 1
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -32,11 +39,18 @@ def no_forced_garbage_collection():
     gc.unfreeze()
 
 
+@pytest.fixture(scope="session")
+def numbered(tmp_path_factory):
+    """Folders that are not there yet: of thousands of tests, few need theirs."""
+    base = tmp_path_factory.mktemp("llamabuild")
+    return (base / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def own_folders(request, monkeypatch, tmp_path_factory):
+def own_folders(request, monkeypatch, numbered):
     """Give each unit test a cache, a state and a measurement lock of its own."""
     if request.path.is_relative_to(UNIT):
-        folder = tmp_path_factory.mktemp("llamabuild")
+        folder = next(numbered)
         monkeypatch.setenv("LLAMABUILD_CACHE", str(folder / "cache"))
         monkeypatch.setenv("LLAMABUILD_STATE", str(folder / "state"))
         # A measurement that runs on this machine is no concern of a unit test.

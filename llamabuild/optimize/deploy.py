@@ -5,6 +5,7 @@ Every word is quoted for the language that it stands in; nothing is put together
 
 from __future__ import annotations
 
+import functools
 import json
 import shlex
 from typing import TYPE_CHECKING
@@ -87,6 +88,7 @@ def _service(deployment: Deployment) -> list[str]:
     return [words[0] if words[0].startswith("/") else f"{ABSOLUTE}{words[0]}", *words[1:]]
 
 
+@functools.cache  # and with it the compiled templates
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("llamabuild.optimize"),

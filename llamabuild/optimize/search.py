@@ -143,6 +143,8 @@ class _Searching:
     ) -> list[Asked]:
         """Return new configurations, each with its trial, as many as the time allows."""
         found: list[Asked] = []
+        if not self.fits([*(arm for arm in (*carried, incumbent) if arm), ()], until):
+            return found  # the time does not reach for one more, even where nothing is to be built
         for _ in range(layout().counts.asks):
             if len(found) == layout().counts.generation:
                 break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import re
 from importlib.resources import files
@@ -111,6 +112,7 @@ def prose(text: str) -> Markup:
     return Markup("").join(pieces)
 
 
+@functools.cache  # and with it the compiled templates
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("llamabuild.report"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tomllib
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,6 +11,7 @@ import msgspec
 from llamabuild.errors import BadInput, did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 MAX_BYTES = 1 << 20
@@ -68,15 +70,21 @@ def _read_toml(path: Path, what: str) -> dict[str, Any]:
 
 def _refuse_unknown(path: Path, raw: dict[str, Any], kind: type[Table], prefix: str) -> None:
     """Name an unknown key and the key that was probably meant, at every level."""
-    known = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    known = _tables_by_key(kind)
     for key, value in raw.items():
         if key not in known:
             message = f"{path}: unknown key '{prefix}{key}'"
             raise BadInput(message, did_you_mean(key, known) or f"known: {', '.join(known)}")
-        table = _table_of(known[key])
+        table = known[key]
         for item in value if isinstance(value, list) else [value]:
             if table is not None and isinstance(item, dict):
                 _refuse_unknown(path, item, table, f"{prefix}{key}.")
+
+
+@functools.cache
+def _tables_by_key(kind: type[Table]) -> Mapping[str, type[Table] | None]:
+    """Each known key, with the table below it (evaluating annotations is slow)."""
+    return {field.name: _table_of(field.type) for field in msgspec.structs.fields(kind)}
 
 
 def _table_of(annotation: object) -> type[Table] | None:

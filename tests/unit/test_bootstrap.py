@@ -237,11 +237,11 @@ def test_test_runs_quick_tests_then_real_ones(machine):
     done = machine.start("test", "-k", "x y")
     assert done.returncode == 0
     assert machine.called("-m pytest") == [
-        "-m pytest tests/unit -n auto -k x y",
+        "-m pytest tests/unit -n auto --dist worksteal -k x y",
         "-m pytest tests/real -k x y",
     ]
     machine.start("test", "--quick", "-x")
-    assert machine.called("-m pytest") == ["-m pytest tests/unit -n auto -x"]
+    assert machine.called("-m pytest") == ["-m pytest tests/unit -n auto --dist worksteal -x"]
 
 
 @pytest.mark.parametrize(

@@ -179,9 +179,13 @@ def test_the_page_is_complete_and_deaf(lab, document):
 
 
 def test_the_folder_has_every_form_and_the_parts(lab, document, tmp_path):
-    page = write_lab(lab_material(optimizations={}), document, tmp_path / LAB_ID)
+    page = write_lab(
+        lab_material(runs={"threads": threads()}, optimizations={}), document, tmp_path / LAB_ID
+    )
     assert page.read_text("utf-8").startswith("<!doctype html>")
     assert {path.name for path in page.parent.iterdir() if path.is_file()} == {
         "report.html", *FORMATS,
     }  # fmt: skip
-    assert (page.parent / "threads" / "report.html").exists()
+    for part in ("threads", "profile", "kernels"):
+        assert f"{part}/" in page.read_text("utf-8")
+        assert list((page.parent / part).glob("*.html")), part

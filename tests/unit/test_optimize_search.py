@@ -144,16 +144,22 @@ def test_what_the_budget_does_not_reach_for_is_left_out_with_its_build_time():
     assert any("hugealloc" in lever.choices for lever in record.levers)
 
 
+THREE = {"hugealloc": 1.08, "pgo": 1.07, "poll=0": 1.006}
+"""Three of four changes are real, so that the confirmation has a second round."""
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return optimized(SimulatedLab(4, THREE))[0]
+
+
 STAGES = ("screen", "search 1", "search 2", "confirm 1", "confirm 2")
 
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("after", [0.0, 40.0])
-def test_stopped_anywhere_it_goes_on_to_the_same_result(stage, after):
-    """Three of four changes are real, so that the confirmation has a second round."""
-    effects = {"hugealloc": 1.08, "pgo": 1.07, "poll=0": 1.006}
-    whole, _ = optimized(SimulatedLab(4, effects))
-    lab = SimulatedLab(4, effects, stop_at=stage, stop_after=after)
+def test_stopped_anywhere_it_goes_on_to_the_same_result(whole, stage, after):
+    lab = SimulatedLab(4, THREE, stop_at=stage, stop_after=after)
     saved = [surveyed_record(lab)]
     if stage not in {each.name for each in whole.stages}:
         pytest.skip("this seed does not need it")
