@@ -5,10 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from . import options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llamabuild.report.kind import Kind
 
 FORMATS = ("text", "json", "csv", "md", "html")
 
@@ -25,96 +31,69 @@ FORMATS = ("text", "json", "csv", "md", "html")
 )
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
-    help="Write to this file; a folder gets every format, the plots included.",
+    type=click.Path(),  # a Path has no slash at its end, by which a new folder is told
+    help="Write to this file; a folder, or NAME/ with a slash, gets every format and the plots.",
 )
 @click.option("--list", "listing", is_flag=True, help="List all stored runs, oldest first.")
 @options.as_json
-def command(*, run: str, form: str, output: Path | None, listing: bool, as_json: bool) -> None:
+def command(*, run: str, form: str, output: str | None, listing: bool, as_json: bool) -> None:
     """Show a stored RUN: an id, the unique start of one, or 'latest'.
 
-    The id of a run of kernels, an optimization or a lab works, too; 'latest' is the latest run of
-    variants. --json is the same as --format json; with --list it lists the runs as one object.
+    The id of a run of kernels, a profile, an optimization or a lab works, too; 'latest' is the
+    latest run of variants. --json is the same as --format json; with --list it lists the runs as
+    one object.
     """
     if listing:
         _list(as_json=as_json)
         return
     form = "json" if as_json else form
-    from llamabuild.report.kind import is_kernel_run, is_lab, is_optimization  # noqa: PLC0415
-
-    if is_lab(run):
-        _lab(run, form, output)
-        return
-    if is_optimization(run):
-        _optimization(run, form, output)
-        return
-    if is_kernel_run(run):
-        _kernels(run, form, output)
-        return
-    from llamabuild.report import write  # noqa: PLC0415
-
-    if output is not None and _is_folder(output):
-        click.echo(write.write_report(run, output))
-    elif output is not None:
-        write.write_file(output, write.render(run, form).encode())
-        click.echo(output)
-    elif form == "text" and sys.stdout.isatty():
-        _print(run)
-    else:
-        click.echo(write.render(run, form), nl=False)
-
-
-def _kernels(run: str, form: str, output: Path | None) -> None:
-    from llamabuild.report import kernel_write, write  # noqa: PLC0415
-
-    if output is not None and _is_folder(output):
-        click.echo(kernel_write.write_kernels_report(run, output))
-    elif output is not None:
-        # A terminal's table is no file: Markdown says the same.
-        text = kernel_write.render_kernels(run, "md" if form == "text" else form)
-        write.write_file(output, text.encode())
-        click.echo(output)
-    elif form == "text":
-        from llamabuild.store.results import Results  # noqa: PLC0415
-
-        from .kernels_table import print_run  # noqa: PLC0415
-
-        with Results.open() as results:
-            print_run(results.kernel_run(run))
-    else:
-        click.echo(kernel_write.render_kernels(run, form), nl=False)
-
-
-def _optimization(run: str, form: str, output: Path | None) -> None:
-    from llamabuild.report import optimize_write, write  # noqa: PLC0415
-
-    if output is not None and _is_folder(output):
-        click.echo(optimize_write.write_optimization(run, output))
-    elif output is not None:
-        write.write_file(output, optimize_write.render_optimization(run, form).encode())
-        click.echo(output)
-    else:
-        click.echo(optimize_write.render_optimization(run, form), nl=False)
-
-
-def _lab(lab: str, form: str, output: Path | None) -> None:
-    from llamabuild.report.lab.assemble import lab_document  # noqa: PLC0415
-    from llamabuild.report.lab.material import load_lab  # noqa: PLC0415
-    from llamabuild.report.lab.write import render_lab, write_lab  # noqa: PLC0415
+    from llamabuild.report.kind import kind_of  # noqa: PLC0415
     from llamabuild.report.write import write_file  # noqa: PLC0415
 
+    kind = kind_of(run)
+    render, fill = _forms(kind)
     if output is not None and _is_folder(output):
-        material = load_lab(lab)
-        click.echo(write_lab(material, lab_document(material), output))
+        click.echo(fill(run, Path(output)))
     elif output is not None:
-        write_file(output, render_lab(lab, form).encode())
+        write_file(Path(output), render(run, form).encode())
         click.echo(output)
+    elif form == "text" and kind == "kernels":
+        _print_kernels(run)
+    elif form == "text" and kind == "variants" and sys.stdout.isatty():
+        _print(run)
     else:
-        click.echo(render_lab(lab, form), nl=False)
+        click.echo(render(run, form), nl=False)
 
 
-def _is_folder(output: Path) -> bool:
-    return output.is_dir() or str(output).endswith(os.sep)
+def _forms(kind: Kind) -> tuple[Callable[[str, str], str], Callable[[str, Path], Path]]:
+    """Return what renders a run of this kind in a format, and what fills a folder with all."""
+    if kind == "lab":
+        from llamabuild.report.lab.write import render_lab, write_stored_lab  # noqa: PLC0415
+
+        return render_lab, write_stored_lab
+    if kind == "optimization":
+        from llamabuild.report import optimize_write  # noqa: PLC0415
+
+        return optimize_write.render_optimization, optimize_write.write_optimization
+    if kind == "profile":
+        from llamabuild.report import profile_write  # noqa: PLC0415
+
+        return profile_write.render_stored_profile, profile_write.write_stored_profile
+    if kind == "kernels":
+        from llamabuild.report import kernel_write  # noqa: PLC0415
+
+        # A terminal's table is no file: Markdown says the same.
+        return (
+            lambda run, form: kernel_write.render_kernels(run, "md" if form == "text" else form),
+            kernel_write.write_kernels_report,
+        )
+    from llamabuild.report import write  # noqa: PLC0415
+
+    return write.render, write.write_report
+
+
+def _is_folder(output: str) -> bool:
+    return Path(output).is_dir() or output.endswith(os.sep)
 
 
 def _list(*, as_json: bool) -> None:
@@ -125,14 +104,20 @@ def _list(*, as_json: bool) -> None:
 
     with Results.open() as results:
         runs, kernel_runs = results.runs(), results.kernel_runs()
+        profiles = results.profile_runs()
         optimizations, labs = results.optimizations(), results.labs()
     if as_json:
-        click.echo(render_json(runs_document(runs, kernel_runs, optimizations, labs)), nl=False)
+        document = runs_document(runs, kernel_runs, profiles, optimizations, labs)
+        click.echo(render_json(document), nl=False)
         return
     click.echo(render_runs(runs), nl=False)
     if kernel_runs:
         click.echo("\nruns of kernels:")
         click.echo(render_kernel_runs(kernel_runs), nl=False)
+    if profiles:
+        click.echo("\nprofiles:")
+    for run in profiles:
+        click.echo(f"{run.id}  {run.status}  {run.variant}, {run.model.name}")
     if optimizations:
         click.echo("\noptimizations:")
     for each in optimizations:
@@ -142,6 +127,15 @@ def _list(*, as_json: bool) -> None:
     for lab in labs:
         names = ", ".join(model.name for model in lab.models)
         click.echo(f"{lab.id}  {lab.status}  {lab.base}, {names}")
+
+
+def _print_kernels(run: str) -> None:
+    from llamabuild.store.results import Results  # noqa: PLC0415
+
+    from .kernels_table import print_run  # noqa: PLC0415
+
+    with Results.open() as results:
+        print_run(results.kernel_run(run))
 
 
 def _print(run: str) -> None:

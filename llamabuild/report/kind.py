@@ -2,59 +2,52 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Literal
+
 from llamabuild.errors import BadInput
 from llamabuild.store.results import Results
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 LATEST = "latest"
-OPTIMIZATION, LAB = "o", "l"
-"""First letters of their ids."""
+OPTIMIZATION_LETTER, LAB_LETTER = "o", "l"
+"""With which their ids begin; the others' are told apart by what is stored."""
+
+Kind = Literal["variants", "kernels", "profile", "optimization", "lab"]
 
 
-def is_kernel_run(run_id: str) -> bool:
-    """Whether an id, or a unique start of one, names a run of ``kernels``.
+def kind_of(run_id: str) -> Kind:
+    """Return the kind of run that an id, or a unique start of one, names.
 
-    ``latest`` is a run of variants, and so is what both kinds have.
+    ``latest`` is a run of variants, and so is what several kinds have.
 
     Raises:
-        BadInput: Neither kind has such a run, or there are several.
+        BadInput: No kind has such a run, or there are several of the one that its letter names.
     """
     if run_id == LATEST:
-        return False
-    if is_optimization(run_id) or is_lab(run_id):
-        return False
+        return "variants"
     with Results.open() as results:
+        if run_id.startswith(OPTIMIZATION_LETTER):
+            results.optimization(run_id)
+            return "optimization"
+        if run_id.startswith(LAB_LETTER):
+            results.lab(run_id)
+            return "lab"
         try:
             results.run(run_id)
-        except BadInput as error:
-            try:
-                results.kernel_run(run_id)
-            except BadInput:
-                raise error from None
-            return True
-    return False
+        except BadInput:
+            if _found(results.kernel_run, run_id):
+                return "kernels"
+            if _found(results.profile_run, run_id):
+                return "profile"
+            raise
+    return "variants"
 
 
-def is_optimization(run_id: str) -> bool:
-    """Whether an id, or the start of one, names an optimization; theirs begin with a letter.
-
-    Raises:
-        BadInput: It begins like one, and there is none, or there are several.
-    """
-    if not run_id.startswith(OPTIMIZATION):
+def _found(find: Callable[[str], object], run_id: str) -> bool:
+    try:
+        find(run_id)
+    except BadInput:
         return False
-    with Results.open() as results:
-        results.optimization(run_id)
-    return True
-
-
-def is_lab(run_id: str) -> bool:
-    """Whether an id, or the start of one, names a lab; theirs begin with a letter.
-
-    Raises:
-        BadInput: It begins like one, and there is none, or there are several.
-    """
-    if not run_id.startswith(LAB) or run_id == LATEST:
-        return False
-    with Results.open() as results:
-        results.lab(run_id)
     return True

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from llamabuild.types.kernels import KernelRun
     from llamabuild.types.lab import Lab
     from llamabuild.types.optimization import Optimization
+    from llamabuild.types.profile import ProfileRun
     from llamabuild.types.run import Run
 
 SCHEMA = "llamabuild.runs/1"
@@ -26,6 +27,7 @@ class RunsDocument(Data, frozen=True, kw_only=True):
     runs: tuple[dict[str, Any], ...]
     """As a notebook gets them from ``llamabuild.runs()``."""
     kernel_runs: tuple[dict[str, Any], ...]
+    profiles: tuple[dict[str, Any], ...]
     optimizations: tuple[dict[str, Any], ...]
     labs: tuple[dict[str, Any], ...]
 
@@ -33,6 +35,7 @@ class RunsDocument(Data, frozen=True, kw_only=True):
 def runs_document(
     runs: Sequence[Run],
     kernel_runs: Sequence[KernelRun],
+    profiles: Sequence[ProfileRun],
     optimizations: Sequence[Optimization],
     labs: Sequence[Lab],
 ) -> RunsDocument:
@@ -41,6 +44,7 @@ def runs_document(
         schema=SCHEMA,
         runs=tuple(run_row(run) for run in runs),
         kernel_runs=tuple(_kernel_row(run) for run in kernel_runs),
+        profiles=tuple(_profile_row(run) for run in profiles),
         optimizations=tuple(_optimization_row(record) for record in optimizations),
         labs=tuple(_lab_row(lab) for lab in labs),
     )
@@ -57,6 +61,19 @@ def _kernel_row(run: KernelRun) -> dict[str, Any]:
         "seed": run.seed,
         "kernels_timed": sum(row.ns_per_256 is not None for row in run.kernels),
         "probes": len(run.probes),
+    }
+
+
+def _profile_row(run: ProfileRun) -> dict[str, Any]:
+    return {
+        "run": run.id,
+        "started_utc": run.started,
+        "finished_utc": run.finished,
+        "status": run.status,
+        "cpu": clean(run.machine.cpu.brand),
+        "machine": run.machine.fingerprint,
+        "model": clean(run.model.name),
+        "variant": clean(run.variant),
     }
 
 

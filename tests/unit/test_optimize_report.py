@@ -10,7 +10,7 @@ from llamabuild.cli.durations import Duration
 from llamabuild.errors import BadInput
 from llamabuild.optimize.engine import run_stages
 from llamabuild.report.html import render_optimize_html
-from llamabuild.report.kind import is_kernel_run, is_optimization
+from llamabuild.report.kind import kind_of
 from llamabuild.report.optimize_document import optimize_document
 from llamabuild.report.optimize_material import OptimizeMaterial
 from llamabuild.report.optimize_write import FORMATS, render_optimization, write_optimization
@@ -117,11 +117,10 @@ def test_it_is_found_in_the_store_by_the_start_of_its_id(record, tmp_path):
         results.save_optimization(record)
         assert results.optimization("latest") == record
         assert results.optimizations() == (record,)
-    assert is_optimization("o1")
-    assert not is_kernel_run("o1")
-    assert not is_optimization("latest")
+    assert kind_of("o1") == "optimization"
+    assert kind_of("latest") == "variants"
     with pytest.raises(BadInput, match="optimization 'o9' is not in the store"):
-        is_optimization("o9")
+        kind_of("o9")
     page = write_optimization("o1", tmp_path)
     names = {path.name for path in tmp_path.rglob("*") if path.is_file()}
     assert {

@@ -6,8 +6,10 @@ from xml.etree import ElementTree as ET
 import jsonschema
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from llamabuild.cli import profile as command
+from llamabuild.cli.report import command as report_command
 from llamabuild.errors import BadInput
 from llamabuild.report.flame import WIDTH, flame_svg
 from llamabuild.report.html import render_profile_html
@@ -37,6 +39,26 @@ def test_a_profile_comes_back_from_the_store_as_it_was():
         with pytest.raises(BadInput, match="profile '1999' is not in the store"):
             results.profile_run("1999")
     assert load_profile("latest") == DOCUMENT
+
+
+def test_the_command_report_shows_it_lists_it_and_fills_a_folder(tmp_path):
+    run = make_profile()
+    with Results.open() as results:
+        results.save_profile_run(run)
+
+    def report(*words):
+        return CliRunner().invoke(report_command, list(words), catch_exceptions=False).output
+
+    assert report(run.id) == render_profile(DOCUMENT)
+    assert report(run.id[:9], "--json") == render_json(DOCUMENT)
+    assert report(run.id, "--format", "html") == render_profile_html(DOCUMENT)
+    assert report(run.id, "--output", f"{tmp_path / 'all'}/").strip().endswith("profile.html")
+    assert (tmp_path / "all" / "profile.json").is_file()
+    assert f"profiles:\n{run.id}  done  native, " in report("--list")
+    [row] = json.loads(report("--list", "--json"))["profiles"]
+    assert (row["run"], row["variant"]) == (run.id, "native")
+    with pytest.raises(BadInput, match="a profile has no format 'csv'"):
+        report(run.id, "--format", "csv")
 
 
 def test_a_profile_that_was_killed_is_called_interrupted():

@@ -47,6 +47,17 @@ def write_lab(lab: LabMaterial, document: LabDocument, folder: Path) -> Path:
     return page
 
 
+def write_stored_lab(lab_id: str, folder: Path) -> Path:
+    """Do what :func:`write_lab` does, with a lab of the store.
+
+    Raises:
+        BadInput: There is no such lab.
+        EnvironmentLacks: The folder cannot be written.
+    """
+    lab = load_lab(lab_id)
+    return write_lab(lab, lab_document(lab), folder)
+
+
 def render_lab(lab_id: str, form: str) -> str:
     """Return a lab as ``text``, ``json``, ``md`` or ``html``.
 
