@@ -69,8 +69,8 @@ def command(
     Every question gets its answer with number, interval and plot, or the reason why it cannot be
     measured here. The report ends in recommendations, each with the measurement behind it.
     """
-    for option in ("resume", "show"):
-        refuse_with_resume(click.get_current_context(), option)
+    refuse_with_resume(click.get_current_context(), "resume", ("variants_dirs",))
+    refuse_with_resume(click.get_current_context(), "show")
     if dry_run:
         _outlook(_wishes(**wishes), as_json=as_json)
         return
@@ -81,7 +81,8 @@ def command(
     if show is None:
         with lab_observers() as (watching, kernels):
             if resume:
-                show = pipeline.resume_lab(resume, watching, kernels).id
+                folders = options.folders(wishes["variants_dirs"])
+                show = pipeline.resume_lab(resume, watching, kernels, folders).id
             else:
                 show = pipeline.run_lab(_wishes(**wishes), watching, kernels).id
     _report(show, output, as_json=as_json)

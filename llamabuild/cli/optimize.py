@@ -71,13 +71,14 @@ def command(
 
     from .live_optimize import optimize_observer  # noqa: PLC0415
 
-    refuse_with_resume(click.get_current_context())
+    refuse_with_resume(click.get_current_context(), heeded=("variants_dirs",))
     with optimize_observer() as watching:
         if dry_run:
             _show(pipeline.outlook(_wishes(**wishes), watching), as_json=as_json)
             return
         if resume:
-            record = pipeline.resume(resume, watching)
+            folders = options.folders(wishes["variants_dirs"])
+            record = pipeline.resume(resume, watching, folders)
         else:
             record = pipeline.optimize(_wishes(**wishes), watching)
     _report(record.id, output, as_json=as_json)

@@ -14,6 +14,7 @@ from llamabuild.variants.prebuilt import is_prebuilt
 from . import options
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from llamabuild.pipeline import Request
@@ -53,14 +54,16 @@ def bench(*, output: Path, as_json: bool, **wishes: Any) -> None:  # noqa: ANN40
     run_and_report(make_request(build_missing=False, **wishes), output, as_json=as_json)
 
 
-def refuse_with_resume(context: click.Context, option: str = "resume") -> None:
+def refuse_with_resume(
+    context: click.Context, option: str = "resume", heeded: Collection[str] = ()
+) -> None:
     """What a resumed run, or one that is only shown, would not heed is an error, not silence."""
     if context.params[option] is None:
         return
     ignored = [
         _word(parameter) if isinstance(parameter, click.Argument) else parameter.opts[0]
         for parameter in context.command.params
-        if parameter.name and parameter.name not in {option, *WITH_RESUME}
+        if parameter.name and parameter.name not in {option, *WITH_RESUME, *heeded}
         if _was_given(context, parameter.name)
     ]
     if ignored:

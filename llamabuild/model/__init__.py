@@ -1,6 +1,6 @@
 """Models: GGUF files from a pinned wheel, a path, a hub or a generator, verified and described.
 
-``resolve_model`` is loaded when it is first asked for: the child process that reads the headers
+Both functions are loaded when one is first asked for: the child process that reads the headers
 of foreign files imports this package too, and must stay small to keep its memory limit.
 """
 
@@ -10,9 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .resolve import resolve_model
+    from .resolve import expected_model, resolve_model
 
-__all__ = ["resolve_model"]
+__all__ = ["expected_model", "resolve_model"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 (a module's attributes are of any type)

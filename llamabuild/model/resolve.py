@@ -12,8 +12,10 @@ from llamabuild.types.inputs import Model
 
 from .hub import hub_model
 from .known import known_file
+from .presets import load_presets, load_quantizations
 from .spec import DefaultModel, FileModel, HubModel, SyntheticModel, parse_model
-from .synthetic import synthetic_model
+from .synthetic import VOCABULARY_TOKENS, is_made, synthetic_model
+from .synthetic_file import f16_bytes
 from .wheel import default_model
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
     from .spec import ModelSpec
     from .synthetic import Quantize
+
+
+F16_BITS = 16
 
 
 def resolve_model(
@@ -48,6 +53,40 @@ def resolve_model(
     parsed = parse_model(spec)
     tell = on_progress or silent
     return described(_file_of(parsed, quantize, vocabulary_tree, tell), str(parsed), tell)
+
+
+def expected_model(spec: str | None = None, *, on_progress: Progress | None = None) -> Model:
+    """Return a model without making it: a synthetic one that isn't there is told by its shape.
+
+    Path and hash are empty then, and the size is an upper estimate.
+
+    Raises:
+        BadInput: As :func:`resolve_model`.
+        EnvironmentLacks: As :func:`resolve_model`.
+    """
+    parsed, tell = parse_model(spec), on_progress or silent
+    if not isinstance(parsed, SyntheticModel):
+        return resolve_model(spec, on_progress=tell)
+    if is_made(parsed, Path(resolve_source(on_progress=tell).tree)):
+        return resolve_model(spec, on_progress=tell)
+    preset = load_presets()[parsed.preset]
+    full = f16_bytes(preset, VOCABULARY_TOKENS)
+    bits = load_quantizations().get(parsed.quantization, F16_BITS)
+    return Model(
+        spec=str(parsed),
+        path="",
+        sha256="",
+        size_bytes=int(full * bits / F16_BITS),
+        architecture="llama",
+        name=f"synthetic {parsed.preset}",
+        quantization=parsed.quantization,
+        parameters=8 * full // F16_BITS,
+        layers=preset.layers,
+        embedding_length=preset.width,
+        context_length=preset.context,
+        vocabulary=VOCABULARY_TOKENS,
+        synthetic=True,
+    )
 
 
 def described(path: Path, spec: str, on_progress: Progress) -> Model:

@@ -65,10 +65,9 @@ def synthetic_model(
     if not vocabulary.is_file():
         message = f"the source tree {tree} has no {VOCABULARY.name}"
         raise BadInput(message, "take another source for synthetic models")
-    key = _key(model.preset, vocabulary, seed)
-    stem = f"synthetic-{model.preset}-{key}"
-    final = cache_dir("models") / f"{stem}-{model.quantization}.gguf"
-    full = cache_dir("models") / f"{stem}-{DEFAULT_QUANTIZATION}.gguf"
+    stem = _stem(model, vocabulary, seed)
+    final = _file(stem, model.quantization)
+    full = _file(stem, DEFAULT_QUANTIZATION)
     if undamaged(final, on_progress):
         return final
     with named_lock(stem, lambda: on_progress(f"waiting for another process that makes {model}")):
@@ -80,6 +79,22 @@ def synthetic_model(
         if final != full:
             _make_quantized(full, final, model, quantize)
     return final
+
+
+def is_made(model: SyntheticModel, tree: Path, *, seed: int = SEED) -> bool:
+    """Whether :func:`synthetic_model` would find the file in the cache."""
+    vocabulary = tree / VOCABULARY
+    if not vocabulary.is_file():
+        return False
+    return _file(_stem(model, vocabulary, seed), model.quantization).is_file()
+
+
+def _stem(model: SyntheticModel, vocabulary: Path, seed: int) -> str:
+    return f"synthetic-{model.preset}-{_key(model.preset, vocabulary, seed)}"
+
+
+def _file(stem: str, quantization: str) -> Path:
+    return cache_dir("models") / f"{stem}-{quantization}.gguf"
 
 
 def _make_full(

@@ -16,7 +16,7 @@ from .facts import layout
 from .levers import levers_here
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from llamabuild.types.optimization import Optimization
 
@@ -50,7 +50,8 @@ def survey(
 ) -> Survey:
     """Return what would be done.
 
-    Levers are taken in the order of their table as long as the share of the first stage lasts.
+    As long as the share of the first stage lasts, each lever's first choice is taken before any
+    second one, those without a build to make before those with one, else as in their table.
 
     Raises:
         LlamabuildError: As the lab.
@@ -71,14 +72,13 @@ def survey(
     available = shares.screen * (record.budget_seconds - builds[""])
     fixed = costs.stage(0, workloads, counts.screen_least)
     taken, chosen, missed = fixed, list[str](), list[LeftOut]()
-    for lever in levers:
-        for part in lever.choices:
-            if taken + cost(part) <= available:
-                taken += cost(part)
-                chosen.append(part)
-                continue
-            why = f"the budget does not reach for it{_build_time(builds.get(part, 0.0))}"
-            missed.append(LeftOut(lever=lever.name, part=part, reason=why))
+    for lever, part in _in_turn(levers, builds):
+        if taken + cost(part) <= available:
+            taken += cost(part)
+            chosen.append(part)
+            continue
+        why = f"the budget does not reach for it{_build_time(builds.get(part, 0.0))}"
+        missed.append(LeftOut(lever=lever.name, part=part, reason=why))
     cheapest = sorted(cost(part) for lever in levers for part in lever.choices)
     least_screen = fixed + sum(cheapest[: counts.levers_least])
     pairs = pairs_needed(layout().statistics.alpha)
@@ -120,6 +120,17 @@ def surveyed(record: Optimization, found: Survey) -> Optimization:
         left_out=found.left_out,
         build_seconds=found.build_seconds,
     )
+
+
+def _in_turn(levers: Sequence[Lever], builds: Mapping[str, float]) -> Iterator[tuple[Lever, str]]:
+    """A budget that does not reach for all is spent on as many different levers as it can be."""
+    choices = [
+        (place, builds.get(part, 0.0) > 0, number)
+        for number, lever in enumerate(levers)
+        for place, part in enumerate(lever.choices)
+    ]
+    for place, _, number in sorted(choices):
+        yield levers[number], levers[number].choices[place]
 
 
 def _only(levers: Sequence[Lever], chosen: Sequence[str]) -> tuple[Lever, ...]:

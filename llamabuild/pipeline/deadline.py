@@ -18,6 +18,8 @@ class Deadline:
         least_blocks: int,
         hard_seconds: float,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        building_apart: bool = False,
     ) -> None:
         """Begin to count.
 
@@ -26,17 +28,25 @@ class Deadline:
             least_blocks: That it should have even so.
             hard_seconds: Beyond which not even those are waited for.
             clock: In seconds.
+            building_apart: The hard limit begins when building, checking and the warm-up are over.
         """
         self._seconds, self._least, self._hard = seconds, least_blocks, hard_seconds
         self._clock = clock
         self._began = self._last = clock()
+        self._building_apart = building_apart
+        self._measuring: float | None = None
         self._block = 0.0
 
     def enough(self, counted: int) -> bool:
         """Take note of a block's end, with the number of those that count."""
         now = self._clock()
-        # The first call comes after building, checking and the warm-up.
-        self._block = now - self._last if self._last > self._began else 0.0
+        if self._measuring is None:
+            # The first call comes after building, checking and the warm-up.
+            self._measuring = now
+        else:
+            self._block = now - self._last
         self._last = now
-        following = now - self._began + self._block
-        return following > (self._seconds if counted >= self._least else self._hard)
+        following = now + self._block
+        if counted >= self._least:
+            return following - self._began > self._seconds
+        return following - (self._measuring if self._building_apart else self._began) > self._hard

@@ -23,6 +23,7 @@ from llamabuild.interrupts import Terminated
 from llamabuild.lab import allowance, least_seconds, parts, reach
 from llamabuild.lab.parts import ALWAYS, BASELINE, REAL
 from llamabuild.machine.detect import detect_machine
+from llamabuild.model import expected_model
 from llamabuild.source import resolve_source
 from llamabuild.store.locks import cache_in_use
 from llamabuild.store.results import Results
@@ -50,6 +51,7 @@ MODELS = ("synthetic:tinyllama-1.1b:Q4_K_M", None)
 """Taken when none is named: one that memory holds back, as large models are, and one whose words
 mean something."""
 RANDOM = "the weights of every model here are random: name one that was trained with --model"
+SAME = "'quantization' measures the same: there is one model"
 STOPS = (Interrupted, MeasurementRunning)
 """Errors that end a lab; others end a part."""
 
@@ -80,8 +82,8 @@ def run_lab(wishes: LabWishes, observer: Observer, kernels: KernelObserver) -> L
             machine, or Ctrl-C; what was finished until then is stored.
     """
     began = time.monotonic()
-    lab = _begun(wishes, observer)
-    return _go(lab, Bench(lab, observer, kernels, wishes.variants_dirs), began)
+    lab = _begun(wishes, observer, may_build=True)
+    return _go(lab, Bench(lab, observer, kernels, wishes.variants_dirs), began, lab.budget_seconds)
 
 
 class Outlook(Data, frozen=True, kw_only=True):
@@ -98,12 +100,12 @@ class Outlook(Data, frozen=True, kw_only=True):
 
 
 def outlook(wishes: LabWishes, observer: Observer) -> tuple[Outlook, ...]:
-    """Return all parts, without measuring anything.
+    """Return all parts, without building or measuring anything.
 
     Raises:
         LlamabuildError: The wishes are wrong, or something is missing.
     """
-    lab = _begun(wishes, observer)
+    lab = _begun(wishes, observer, may_build=False)
     bench = Bench(lab)
     ahead = {p.name: bench.parts[p.name] for p in lab.parts if p.status == PENDING}
     paces = bench.paces()
@@ -125,8 +127,15 @@ def outlook(wishes: LabWishes, observer: Observer) -> tuple[Outlook, ...]:
     return tuple(rows)
 
 
-def resume_lab(lab_id: str, observer: Observer, kernels: KernelObserver) -> Lab:
+def resume_lab(
+    lab_id: str,
+    observer: Observer,
+    kernels: KernelObserver,
+    variants_dirs: tuple[Path, ...] | None = None,
+) -> Lab:
     """Go on with a stored lab, on the machine that it belongs to; failed parts are tried again.
+
+    What is left of its budget is theirs; failed ones get at least what they take to say anything.
 
     Raises:
         BadInput: It is complete, or of another machine.
@@ -144,13 +153,16 @@ def resume_lab(lab_id: str, observer: Observer, kernels: KernelObserver) -> Lab:
         raise BadInput(message, "begin a new one here")
     for part in again:
         lab = _with(lab, LabPart(name=part.name), lab.spent_seconds)
-    return _go(lab, Bench(lab, observer, kernels, None), began)
+    bench = Bench(lab, observer, kernels, variants_dirs)
+    own = [bench.parts[part.name] for part in again if part.status == FAILED]
+    needed = sum(least_seconds(part, bench.pace(bench.model(part))) for part in own)
+    return _go(lab, bench, began, max(lab.budget_seconds, lab.spent_seconds + needed))
 
 
-def _begun(wishes: LabWishes, observer: Observer) -> Lab:
+def _begun(wishes: LabWishes, observer: Observer, *, may_build: bool) -> Lab:
     machine = detect_machine()
     _check(wishes)
-    models = _models(wishes, machine, observer)
+    models = _models(wishes, machine, observer, may_build=may_build)
     started = datetime.now(UTC)
     lab = Lab(
         id=f"l{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
@@ -187,7 +199,9 @@ def _check(wishes: LabWishes) -> None:
         raise BadInput(message, "name a ratio above 1, such as --target 1.3")
 
 
-def _models(wishes: LabWishes, machine: Machine, observer: Observer) -> tuple[Model, ...]:
+def _models(
+    wishes: LabWishes, machine: Machine, observer: Observer, *, may_build: bool
+) -> tuple[Model, ...]:
     request = Request(sources=(wishes.source,) if wishes.source else ())
     catalogue = load_catalogue(default_source(request), wishes.variants_dirs)
     base = catalogue.get(wishes.base)
@@ -198,7 +212,10 @@ def _models(wishes: LabWishes, machine: Machine, observer: Observer) -> tuple[Mo
         source = resolve_source(base.source, on_progress=observer.note)
         maker = Maker(source, machine.usable_threads, observer)
         models = [
-            run_model(spec, source, base, maker, observer) for spec in wishes.models or MODELS
+            run_model(spec, source, base, maker, observer)
+            if may_build
+            else expected_model(spec, on_progress=observer.note)
+            for spec in wishes.models or MODELS
         ]
     for model in models:
         check_model_fits(model, machine.memory_bytes)
@@ -211,6 +228,8 @@ def _planned(lab: Lab, without: tuple[str, ...]) -> tuple[LabPart, ...]:
     if all(model.synthetic for model in lab.models):
         why |= {name: RANDOM for name, part in parts().items() if part.model == REAL}
     bench = Bench(lab)
+    if bench.model(bench.parts["formats"]) == bench.model(bench.parts["quantization"]):
+        why.setdefault("formats", SAME)
     wanted = {name: part for name, part in bench.parts.items() if name not in why}
     kept = reach(wanted, lab.budget_seconds, bench.paces())
     why |= {name: _short(lab) for name in wanted if name not in kept}
@@ -239,7 +258,7 @@ def _planned_again(lab: Lab, bench: Bench, left_seconds: float) -> Lab:
     return lab
 
 
-def _go(lab: Lab, bench: Bench, began: float) -> Lab:
+def _go(lab: Lab, bench: Bench, began: float, budget_seconds: float) -> Lab:
     """Do what is pending; the record is stored after each part and however it ends."""
     before = lab.spent_seconds
     latest = msgspec.structs.replace(lab, status="running", finished="")
@@ -252,11 +271,11 @@ def _go(lab: Lab, bench: Bench, began: float) -> Lab:
         while ahead := {p.name: bench.parts[p.name] for p in latest.parts if p.status == PENDING}:
             name, part = next(iter(ahead.items()))
             begun = sum(part.status != LEFT_OUT for part in latest.parts)
-            left = lab.budget_seconds - spent()
+            left = budget_seconds - spent()
             seconds = allowance(name, left, ahead, bench.paces())
             done = _part(bench, name, seconds, (begun - len(ahead) + 1, begun))
             latest = _with(latest, done, spent())
-            left = lab.budget_seconds - spent()
+            left = budget_seconds - spent()
             if part.kind == BASELINE:
                 _need(done)
                 latest = _planned_again(latest, bench, left)

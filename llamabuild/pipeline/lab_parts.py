@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from llamabuild.compare.blocks import counted_blocks
+from llamabuild.errors import Inconclusive, LlamabuildError
 from llamabuild.lab import Pace, least_blocks, least_seconds
 from llamabuild.lab.parts import (
     BASELINE,
@@ -21,11 +23,12 @@ from llamabuild.lab.parts import (
     VARIANTS,
     parts,
 )
-from llamabuild.lab.timing import COPIES, WARMUP, WORKLOADS
+from llamabuild.lab.timing import WORKLOADS
 from llamabuild.optimize.estimate import Costs
 from llamabuild.optimize.facts import layout
 from llamabuild.report import numbers
 from llamabuild.store.results import Results
+from llamabuild.types.run import NOISE_ARM
 from llamabuild.variants.axes import make_axis, make_sweep, words_here
 
 from . import optimize
@@ -41,14 +44,14 @@ from .request import Request
 from .story import run_variants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from llamabuild.lab import Part
     from llamabuild.types.inputs import Model
     from llamabuild.types.kernels import KernelRun
     from llamabuild.types.lab import Lab
-    from llamabuild.types.run import Sweep
+    from llamabuild.types.run import Run, Sweep
 
 SIMULATE = "simulate"
 PATIENCE = 1.5
@@ -77,7 +80,7 @@ class Bench:
         self.observer = observer or Observer()
         self.kernels = kernels or KernelObserver()
         self._variants_dirs = variants_dirs
-        self.parts = _parts_for(lab.goal)
+        self.parts = _parts_for(lab)
 
     def model(self, part: Part) -> Model | None:
         """Return the model that a part runs on; None where it needs none or there is none."""
@@ -116,9 +119,16 @@ class Bench:
         models = {part.model: self.model(part) for part in self.parts.values()}
         return {kind: self.pace(model) for kind, model in models.items() if model}
 
-    def request(self, name: str, seconds: float) -> Request:
-        """Return the wishes that all measurements of variants have in common."""
+    def request(self, name: str, seconds: float, arms: int = 0) -> Request:
+        """Return the wishes that all measurements of variants have in common.
+
+        Args:
+            name: Of the part.
+            seconds: That it may take.
+            arms: What it compares, if that is not what the plan has.
+        """
         part, model = self.parts[name], self.model(self.parts[name])
+        part = msgspec.structs.replace(part, arms=arms or part.arms)
         return Request(
             sources=(self.lab.source,) if self.lab.source else (),
             baseline=self.lab.base,
@@ -129,7 +139,9 @@ class Bench:
             variants_dirs=self._variants_dirs,
             command=self.lab.command,
             part_of=f"{self.lab.id}/{name}",
-            enough=Deadline(seconds, least_blocks(part), PATIENCE * seconds).enough,
+            enough=Deadline(
+                seconds, least_blocks(part), PATIENCE * seconds, building_apart=True
+            ).enough,
         )
 
     def seed(self, name: str) -> int:
@@ -141,13 +153,35 @@ class Bench:
         return tuple(word.format(base=self.lab.base) for word in self.parts[name].words)
 
 
-def _parts_for(goal: str) -> dict[str, Part]:
-    """Return the parts; the challenge measures what its goal asks for, and nothing else."""
-    kinds = tuple(layout().goals[goal])
-    return {
-        name: msgspec.structs.replace(part, workloads=kinds) if part.kind == OPTIMIZE else part
-        for name, part in parts().items()
-    }
+def _parts_for(lab: Lab) -> dict[str, Part]:
+    """Return the parts as they are here.
+
+    The challenge measures what its goal asks for, and nothing else; a sweep has as many points as
+    this machine has values for it.
+    """
+    found = {}
+    for name, part in parts().items():
+        if part.kind == OPTIMIZE:
+            kinds = tuple(layout().goals[lab.goal])
+            found[name] = msgspec.structs.replace(part, workloads=kinds)
+        elif part.kind == SWEEP and part.arms:
+            found[name] = msgspec.structs.replace(part, arms=_points(part, lab) or part.arms)
+        else:
+            found[name] = part
+    return found
+
+
+def _points(part: Part, lab: Lab) -> int:
+    """Return how many points a sweep has here; 0 where it can't be made, as it says itself then."""
+    try:
+        return len(_sweep_of(part.words, lab).points)
+    except LlamabuildError:
+        return 0
+
+
+def _sweep_of(words: Sequence[str], lab: Lab) -> Sweep:
+    axis, *values = words
+    return make_sweep(lab.base, [make_axis(axis, values, words_here(lab.machine.usable_threads))])
 
 
 def too_little(bench: Bench, part: Part, seconds: float) -> str:
@@ -201,7 +235,12 @@ def _profile(bench: Bench, name: str, seconds: float) -> tuple[str, str]:
         variants_dirs=request.variants_dirs,
         command=request.command,
     )
-    run = run_profile(wishes, bench.observer, simulate=SIMULATE in how)
+    run = run_profile(
+        wishes,
+        bench.observer,
+        simulate=SIMULATE in how,
+        simulate_seconds=PATIENCE * seconds / WORKLOADS,
+    )
     reasons = [found.reason for found in run.workloads if found.reason]
     return run.id, "; ".join(reasons)
 
@@ -211,29 +250,36 @@ def _baseline(bench: Bench, name: str, seconds: float) -> tuple[str, str]:
 
 
 def _sweep(bench: Bench, name: str, seconds: float) -> tuple[str, str]:
-    axis, *values = bench.words(name)
-    sweep = make_sweep(
-        bench.lab.base, [make_axis(axis, values, words_here(bench.lab.machine.usable_threads))]
-    )
+    sweep = _sweep_of(bench.words(name), bench.lab)
     return _measured(bench, name, seconds, sweep=sweep, baseline=sweep.points[0].variant)
 
 
 def _variants(bench: Bench, name: str, seconds: float) -> tuple[str, str]:
-    names, waiting = _affordable(bench, name, seconds)
-    reason = f"not enough time for {', '.join(waiting)}" if waiting else ""
-    run, more = _measured(bench, name, seconds, names=(bench.lab.base, *names))
-    return run, "; ".join(filter(None, (more, reason)))
+    with Results.open() as results:
+        begun = results.run_of_stage(bench.request(name, seconds).part_of)
+    if begun is not None:
+        return _measured(bench, name, seconds)
+    chosen = _affordable(bench, name, seconds)
+    run, _ = _measured(bench, name, seconds, names=(bench.lab.base, *chosen.fit))
+    return run, "; ".join(chosen.reasons)
 
 
-def _affordable(bench: Bench, name: str, seconds: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return which variants fit into a part's time, builds included, and which don't.
+class _Chosen(NamedTuple):
+    fit: tuple[str, ...]
+    reasons: tuple[str, ...]
+    """Why others are not among them."""
 
-    They are taken in the order of the file, which begins with what most people ask about.
+
+def _affordable(bench: Bench, name: str, seconds: float) -> _Chosen:
+    """Return which variants fit into a part's time, builds included.
+
+    They are taken in the order of the file, which begins with what most people ask about. With
+    each one more, all of them need more blocks to show anything.
     """
     part, request = bench.parts[name], bench.request(name, seconds)
     model = bench.model(part)
     if model is None:
-        return bench.words(name), ()
+        return _Chosen(bench.words(name), ())
     wanted = tuple(each for each in bench.words(name) if each != bench.lab.base)
     asked = Request(
         names=wanted,
@@ -244,19 +290,24 @@ def _affordable(bench: Bench, name: str, seconds: float) -> tuple[tuple[str, ...
     )
     estimates, absent = plan_variants(asked, Observer())
     building = {each.plan.variant: each.seconds for each in estimates}
-    missing = {arm.name for arm in absent}
+    missing = {arm.name: arm.reason for arm in absent}
     pace = bench.pace(model)
-    each = (least_blocks(part) + WARMUP) * WORKLOADS * pace.trial * part.factor
-    left = seconds - (1 + COPIES) * each
-    fits: list[str] = []
+
+    def takes(names: Sequence[str]) -> float:
+        planned = msgspec.structs.replace(part, arms=1 + len(names))
+        return least_seconds(planned, pace) + sum(building.get(each, 0.0) for each in names)
+
+    fit: list[str] = []
     waiting: list[str] = []
     for variant in wanted:
-        if variant in missing:
-            continue
-        cost = each + pace.check + building.get(variant, 0.0)
-        (fits if cost <= left else waiting).append(variant)
-        left -= cost if cost <= left else 0.0
-    return tuple(fits), tuple(waiting)
+        if variant not in missing:
+            (fit if takes([*fit, variant]) <= seconds else waiting).append(variant)
+    reasons = [f"not enough time for {numbers.listing(waiting)}"] if waiting else []
+    by_reason: dict[str, list[str]] = {}
+    for variant, reason in missing.items():
+        by_reason.setdefault(reason, []).append(variant)
+    reasons += [f"{numbers.listing(names)}: {reason}" for reason, names in by_reason.items()]
+    return _Chosen(tuple(fit), tuple(reasons))
 
 
 def _measured(
@@ -268,8 +319,13 @@ def _measured(
     sweep: Sweep | None = None,
     baseline: str = "",
 ) -> tuple[str, str]:
-    """Measure, or go on where a stop left it."""
-    request = bench.request(name, seconds)
+    """Measure, or go on where a stop left it.
+
+    Raises:
+        Inconclusive: Not one block counts: its time was over, or other programs disturbed all.
+    """
+    arms = len(sweep.points) if sweep else len(names)
+    request = bench.request(name, seconds, arms if arms > 1 else 0)
     with Results.open() as results:
         run = results.run_of_stage(request.part_of)
     if run is None:
@@ -278,7 +334,19 @@ def _measured(
         request = replace(request, resume=run.id)
     if run is None or run.status != "done":
         run = run_variants(request, bench.observer)
+    _check_measured(run, least_arms=1 if bench.parts[name].kind == BASELINE else 2)
     return run.id, ""
+
+
+def _check_measured(run: Run, least_arms: int) -> None:
+    """Refuse a run in which nothing counts, unless there was nothing to compare in it."""
+    ready = [arm for arm in run.arms if arm.status == "ready" and arm.name != NOISE_ARM]
+    with Results.open() as results:
+        if len(ready) < least_arms or counted_blocks(run, results.trials(run.id)):
+            return
+    why = "other programs disturbed all of them" if run.discarded else "its time was over before"
+    message = f"no block of run {run.id} counts: {why}"
+    raise Inconclusive(message, "end what else runs here, or use a larger --budget")
 
 
 def _optimize(bench: Bench, name: str, seconds: float) -> tuple[str, str]:

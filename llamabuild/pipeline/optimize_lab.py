@@ -18,6 +18,7 @@ from llamabuild.errors import (
     Inconclusive,
     Interrupted,
 )
+from llamabuild.source import at_hand
 from llamabuild.store.results import Results
 from llamabuild.types.optimization import Measured, Measurement
 from llamabuild.types.run import NOISE_ARM
@@ -106,7 +107,8 @@ class RunLab:
 
     def build_seconds(self, configuration: Configuration) -> float:
         """Return the planner's estimate, given that the baseline is built."""
-        if self._elsewhere(self._variant(configuration)):
+        variant = self._variant(configuration)
+        if self._elsewhere(variant) and not at_hand(variant.source):
             return switches().estimate.everything_cpu_seconds / self._place.jobs
         variants = [self._variant(each) for each in dict.fromkeys([(), configuration])]
         estimates = {e.plan.variant: e.seconds for e in self._place.maker.estimates(variants)}
@@ -187,7 +189,7 @@ class RunLab:
         return ""
 
     def _elsewhere(self, variant: Variant) -> bool:
-        """Whether it is of another tree, which is not fetched before it is to be built."""
+        """Whether it is of another tree, which is not fetched before it is to be measured."""
         return variant.source != self._variant(()).source
 
     def _is_ground(self, part: str) -> bool:

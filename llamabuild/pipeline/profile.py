@@ -62,7 +62,11 @@ LINE_BYTES = 64
 
 
 def run_profile(
-    request: Request, observer: Observer, *, simulate: bool | None = None
+    request: Request,
+    observer: Observer,
+    *,
+    simulate: bool | None = None,
+    simulate_seconds: float | None = None,
 ) -> ProfileRun:
     """Build, inspect and profile one variant; return the stored run.
 
@@ -70,6 +74,7 @@ def run_profile(
         request: Names one variant, which is also its baseline.
         observer: Told what goes on.
         simulate: Run valgrind, or don't; None: where the CPU's cache misses can't be counted.
+        simulate_seconds: That valgrind may take for a workload; None: as its facts have it.
 
     Raises:
         LlamabuildError: Bad input, a missing tool, a build that failed, another measurement on this
@@ -118,7 +123,9 @@ def run_profile(
             threads=threads,
             kernel_run=probes.id if probes else "",
         )
-        simulator = Simulator(subject, maker, catalogue, observer, interrupts)
+        simulator = Simulator(
+            subject, maker, catalogue, observer, interrupts, seconds=simulate_seconds
+        )
         looking = _Looking(subject, probes, simulator, simulate, observer)
         with _stored(run, results) as story:
             for workload in choose_workloads(model, request.workloads):

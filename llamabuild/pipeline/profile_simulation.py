@@ -60,6 +60,7 @@ class Simulator:
         catalogue: Where its variant is.
         observer: Told what goes on.
         interrupts: Whether someone asked to stop.
+        seconds: That a simulation may take; None: as the facts have it.
     """
 
     def __init__(
@@ -69,7 +70,10 @@ class Simulator:
         catalogue: Catalogue,
         observer: Observer,
         interrupts: Interrupts,
+        *,
+        seconds: float | None = None,
     ) -> None:
+        self._seconds = min(seconds or facts().seconds, facts().seconds)
         self._profiled = subject
         self._maker = maker
         self._catalogue = catalogue
@@ -111,6 +115,7 @@ class Simulator:
             caches,
             environment=subject.runtime.environment,
             launcher=subject.runtime.launcher,
+            timeout_seconds=self._seconds,
         )
         counts = simulated_counts(found.graph)
         last = f"the last of {found.calls} computed batches" if found.calls > 1 else "one batch"

@@ -92,6 +92,7 @@ def simulate(
     *,
     environment: Mapping[str, str],
     launcher: Sequence[str] = (),
+    timeout_seconds: float | None = None,
 ) -> Simulated:
     """Run a program under callgrind; return its last call of the watched function.
 
@@ -114,7 +115,7 @@ def simulate(
                 launcher,
             ),
             closed=True,
-            timeout_seconds=facts().seconds,
+            timeout_seconds=timeout_seconds or facts().seconds,
         )
         if not finished.ok:
             raise CannotSimulate(_failure(finished.failure(), finished.stderr))

@@ -201,7 +201,8 @@ def _unclear(field: Field) -> Finding | None:
     at = " at any workload" if len(field.workloads) > 1 else ""
     text = f"No difference shown{at}: {few(names, len(names))}"
     if shown:
-        text += f"; this run could have shown {numbers.percent(max(shown))}"
+        least = numbers.percent(max(shown))
+        text += f"; of one of them, only {least} or more would likely have shown"
     return Finding("no difference", f"{text}.", tuple(names))
 
 

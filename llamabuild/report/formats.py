@@ -12,6 +12,7 @@ import msgspec
 
 from llamabuild.report import numbers
 from llamabuild.report.formats_document import BY_DIVERGENCE, BY_SIZE, FormatInfo, FormatsInfo
+from llamabuild.roofline.facts import facts as roofline_facts
 from llamabuild.types.base import Data
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def with_formats(
         *_quality(formats, points, run.source.spec),
         *_already_quantized(run.model, points),
         *_otherwise_stored(run.model, points),
+        *_above_bound(points),
     ]
     return msgspec.structs.replace(
         info, points=tuple(points), formats=formats, sentences=(*info.sentences, *told)
@@ -173,7 +175,7 @@ def _trade(formats: FormatsInfo, weighed: list[_Weighed]) -> list[str]:
             return [first, f"No format stays within {formats.kl_limit:g} nats a token."]
         text = (
             f"Within {formats.kl_limit:g} nats a token {best.point.label} is the fastest at "
-            f"{formats.workload}: {numbers.throughput(best.speed)} tokens/s, "
+            f"{formats.workload} by its median: {numbers.throughput(best.speed)} tokens/s, "
             f"{numbers.small(best.cost)} nats."
         )
         return [first, text]
@@ -204,6 +206,23 @@ def _quality(formats: FormatsInfo, points: list[SweepPoint], source: str) -> lis
         whose = f" of {numbers.listing(labels)}" if formats.tokens else ""
         told.append(f"Quality{whose} is left out: {reason}.")
     return told
+
+
+def _above_bound(points: list[SweepPoint]) -> list[str]:
+    """Say where more was read than the probes could."""
+    shares = [
+        (point.format.bandwidth_share, point.label)
+        for point in points
+        if point.format and point.format.bandwidth_share is not None
+    ]
+    most, label = max(shares, default=(0.0, ""))
+    if most <= roofline_facts().impossible_share:
+        return []
+    said = (
+        f"{label} reads {numbers.part(most)} of the bandwidth that was probed, so that the probes "
+        "did not see the memory at its best: all shares of it here are too large."
+    )
+    return [said]
 
 
 def _already_quantized(model: Model, points: list[SweepPoint]) -> list[str]:

@@ -38,7 +38,8 @@ def render_markdown(document: Document) -> str:
     if partly:
         lines += ["", "Partly without results:", "", *partly]
     noise = [
-        f"{escape(item.workload)} {numbers.percent(item.floor)}"
+        f"{escape(item.workload)} {numbers.percent(item.floor)} "
+        f"({escape(numbers.with_interval(item.ratio, item.low, item.high))})"
         + ("" if item.usable else " (**not usable as a gate**)")
         for item in document.noise
     ]

@@ -40,6 +40,11 @@ def interval(value: float | None, low: float | None, high: float | None) -> str:
     return f"[{low:.{decimals}f}, {high:.{decimals}f}]"
 
 
+def with_interval(value: float | None, low: float | None, high: float | None) -> str:
+    """Write ``1.02× [0.95, 1.10]``, without the interval where there is none."""
+    return f"{ratio(value, low, high)} {interval(value, low, high)}".rstrip()
+
+
 def percent(fraction: float | None, decimals: int | None = None) -> str:
     """Write a fraction as a percentage; below 0.1 % with a second decimal unless told."""
     if fraction is None:

@@ -13,7 +13,7 @@ from llamabuild.report import numbers
 from llamabuild.report.portable import clean
 from llamabuild.types.base import Data
 from llamabuild.types.machine import Machine
-from llamabuild.types.optimization import Deployment, LeftOut
+from llamabuild.types.optimization import CONFIRM, Deployment, LeftOut
 
 if TYPE_CHECKING:
     from llamabuild.optimize.log import Log
@@ -163,9 +163,15 @@ def answer(record: Optimization, log: Log, final: str) -> str:
             "confirm anything."
         )
     if not log.accepted:
+        tried = numbers.count(log.tried, "configuration")
+        if not any(stage.name.startswith(CONFIRM) for stage in record.stages):
+            return (
+                f"Of {tried}, none looked better than `{record.base}` in the search, so that there "
+                "was nothing to confirm."
+            )
         return (
             f"Nothing beat `{record.base}` by more than {layout().statistics.threshold:.0%} on "
-            f"fresh blocks: of {numbers.count(log.tried, 'configuration')}, none was accepted."
+            f"fresh blocks: what looked best of {tried} was not confirmed."
         )
     ratios = numbers.listing([f"{ratio_text(r.effect)} at {r.workload}" for r in log.reached])
     targets = numbers.listing([f"{r.target} at {r.workload}" for r in log.reached])

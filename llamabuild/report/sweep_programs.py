@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from llamabuild.report import numbers
 from llamabuild.report.portable import clean
+from llamabuild.types.comparison import EQUIVALENT, FASTER, SLOWER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from llamabuild.types.run import Run, Trial
 
 PARALLEL = "parallel"
+SHOWN = (FASTER, SLOWER, EQUIVALENT)
 Cell = tuple[str, str]
 """Variant and workload."""
 
@@ -82,7 +84,12 @@ def _gain(info: SweepInfo, measured: Sequence[SweepPoint], place: int, words: st
     if [axis.name for axis in info.axes] != [PARALLEL] or not batched:
         return
     results = [(point.label, point.workloads[place]) for point in batched]
-    together = numbers.listing([f"{_ratio(result)} with {label}" for label, result in results])
+    together = numbers.listing(
+        [
+            f"{_ratio(result)} with {label}" + ("" if result.verdict in SHOWN else " (not shown)")
+            for label, result in results
+        ]
+    )
     each = numbers.listing([numbers.part(result.efficiency) for _, result in results])
     yield (
         f"{words.capitalize()}: against {measured[0].label} at a time, sequences at once bring a "

@@ -34,7 +34,7 @@ def sweep_headers(info: SweepInfo) -> list[str]:
     heads += ["KV cache"] if caches(info) else []
     heads += QUALITY_HEADS if judges(info) else ()
     heads += ["peak memory"]
-    return [*heads, f"vs {info.points[0].label}"] if caches(info) else heads
+    return [*heads, f"memory vs {info.points[0].label}"] if caches(info) else heads
 
 
 def sweep_cells(info: SweepInfo) -> list[list[str]]:

@@ -35,15 +35,29 @@ def advice(info: SweepInfo, workloads: Sequence[Workload]) -> list[str]:
     for place, workload in enumerate(workloads):
         if (option := SERVER.get(workload.kind)) is None:
             continue
-        best = _shown_best(_measured(info, place), place)
-        if best is None:
+        enough = count_for(info, place)
+        if enough is None:
             unshown.append(f"`{option}` ({workload.name})")
         else:
-            shown.append(f"`{option} {best.values[0]}` ({workload.name})")
+            shown.append(f"`{option} {enough.values[0]}` ({workload.name})")
     if not shown:
         return []
     rest = f"; no count was shown to be best for {numbers.listing(unshown)}" if unshown else ""
     return [f"For llama-server and llama-cli: {numbers.listing(shown)}{rest}."]
+
+
+def count_for(info: SweepInfo, place: int) -> SweepPoint | None:
+    """Return how many threads to use: the fewest that were not shown to be slower than the best.
+
+    Only counts that were shown to be faster than the first are candidates, or the first itself
+    where all others were shown to be slower; None where neither is so.
+    """
+    measured = _measured(info, place)
+    best = _shown_best(measured, place)
+    if best is None or best is measured[0]:
+        return best
+    candidates = [p for p in measured if p.workloads[place].verdict == FASTER]
+    return next(p for p in candidates if not _below(p.workloads[place], best.workloads[place]))
 
 
 def scaling(
@@ -145,8 +159,8 @@ def _counted(
     many = _rate(trials, more.variant, workload, "involuntary_switches")
     if few is not None and many is not None and many > SWITCHED * max(few, 1.0):
         reasons.append(
-            f"threads were taken off their CPU {many:,.0f} times a second, with {best.label} "
-            f"{few:,.0f}"
+            f"threads were taken off their CPU {many:,.0f} times a second with {more.label}, "
+            f"{few:,.0f} times with {best.label}"
         )
     return reasons
 

@@ -249,7 +249,9 @@ def _print_footer(document: Document, console: Console) -> None:
     console.print()
     for item in document.noise:
         state = "" if item.usable else " (not usable as a gate)"
-        line = f"noise floor of {item.workload}: {numbers.percent(item.floor)}{state}"
+        copy = numbers.with_interval(item.ratio, item.low, item.high)
+        floor = numbers.percent(item.floor)
+        line = f"noise floor of {item.workload}: {floor} (the baseline's copy: {copy}){state}"
         console.print(Text(line, style="" if item.usable else "red"))
     if document.limits:
         console.print(Text(numbers.sentence(document.limits)))

@@ -90,6 +90,11 @@ def cached_tree(
     return found
 
 
+def is_cached(key: str) -> bool:
+    """Whether an intact tree of this content is in the cache."""
+    return _intact(cache_dir("sources") / key, key) is not None
+
+
 def _describe(folder: Path, key: str, what: str) -> None:
     """Write the manifest of a folder that is to be published."""
     files = folder / "files"

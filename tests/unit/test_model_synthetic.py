@@ -7,13 +7,14 @@ import os
 import shutil
 import struct
 import tracemalloc
+import types
 
 import gguf
 import numpy as np
 import pytest
 
 from llamabuild.errors import BadInput, EnvironmentLacks
-from llamabuild.model import resolve_model, synthetic, synthetic_file
+from llamabuild.model import expected_model, resolve, resolve_model, synthetic, synthetic_file
 from llamabuild.model.presets import Preset
 from llamabuild.model.synthetic_file import write_synthetic
 from llamabuild.model.weights import CHUNK_VALUES, SIGMA, RandomTensor, TensorShape
@@ -164,6 +165,18 @@ def test_a_quantized_model_is_made_from_the_full_one(tree):
     assert quantize.asked == ["Q4_0", "Q8_0"]
     assert len(list(cache_dir("models").glob("*.gguf"))) == 3
     assert list(cache_dir("scratch").iterdir()) == []
+
+
+def test_a_model_that_is_not_made_is_told_by_its_shape(tree, monkeypatch):
+    here = types.SimpleNamespace(tree=str(tree))
+    monkeypatch.setattr(resolve, "resolve_source", lambda **_: here)
+    expected = expected_model("synthetic:tiny:q8_0")
+    assert (expected.path, expected.sha256, expected.synthetic) == ("", "", True)
+    assert list(cache_dir("models").iterdir()) == []
+    made = resolve_model("synthetic:tiny", vocabulary_tree=tree)
+    assert expected_model("synthetic:tiny") == made
+    assert (expected.layers, expected.embedding_length) == (made.layers, made.embedding_length)
+    assert 0.5 < 8 * expected.size_bytes / expected.parameters / 16 < 0.6
 
 
 def test_without_a_quantizer_the_remedy_is_said(tree):

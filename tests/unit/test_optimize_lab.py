@@ -267,6 +267,20 @@ def test_a_stage_ends_when_no_further_block_fits(times, counted, ends):
     assert answers[-1] is ends
 
 
+@pytest.mark.parametrize(
+    ("times", "counted", "ends"),
+    [
+        ([500, 510], 0, False),  # a long build leaves the measurement its patience
+        ([500, 510, 520], 3, True),  # but not more than what is enough
+        ([500, 560, 670], 2, True),
+    ],
+)
+def test_building_may_be_left_out_of_the_patience(times, counted, ends):
+    clock = iter([0, *times])
+    deadline = Deadline(60, 3, 120, lambda: next(clock), building_apart=True)
+    assert [deadline.enough(counted) for _ in times][-1] is ends
+
+
 def test_a_run_ends_when_its_request_has_enough(monkeypatch):
     """The clock has its say besides the looks, and knows only how many blocks count."""
     run = msgspec.structs.replace(finished("x"), discarded=(DiscardedBlock(block=2, reason="x"),))

@@ -8,7 +8,7 @@ from llamabuild.optimize.engine import run_stages
 from llamabuild.optimize.facts import layout
 from llamabuild.optimize.judge import ACCEPTED, LOSES
 from llamabuild.optimize.log import REACHED, log_of
-from llamabuild.optimize.survey import check_budget, survey
+from llamabuild.optimize.survey import _in_turn, check_budget, survey
 from tests.optimize_lab import FACTS, PAIR, SimulatedLab, situation, surveyed_record
 
 SEEDS = 20
@@ -142,6 +142,14 @@ def test_what_the_budget_does_not_reach_for_is_left_out_with_its_build_time():
     reasons = {each.part: each.reason for each in record.left_out}
     assert "budget does not reach for it: its build takes about 2:30" in reasons["pgo"]
     assert any("hugealloc" in lever.choices for lever in record.levers)
+
+
+def test_a_short_budget_is_spent_on_many_levers():
+    """Each one's first choice comes before any second one, what must be built after the rest."""
+    whole = surveyed_record(SimulatedLab(1), minutes=60)
+    order = [part for _, part in _in_turn(whole.levers, {"clang": 60.0})]
+    assert order.index("poll=0") < order.index("mimalloc")
+    assert order.index("cpu-mask=0x3") < order.index("clang") < order.index("poll=100")
 
 
 THREE = {"hugealloc": 1.08, "pgo": 1.07, "poll=0": 1.006}

@@ -97,7 +97,7 @@ def test_what_the_kernel_counted_is_part_of_the_reason():
     assert any(
         "quota is 1 CPU, and threads beyond it are held back in turns; with 2 threads the quota "
         "held them back for 0.90 s, added over all CPUs, in each second; threads were taken off "
-        "their CPU 450 times a second, with 1 10." in sentence
+        "their CPU 450 times a second with 2, 10 times with 1." in sentence
         for sentence in said
     )
 
@@ -219,7 +219,7 @@ def test_the_memory_that_a_cache_took_stands_beside_what_was_computed():
         {"pp64": "a", "tg16": "b"},
         model=found.document.model,
     )
-    assert sweep_headers(info)[-3:] == ["KV cache", "peak memory", "vs default"]
+    assert sweep_headers(info)[-3:] == ["KV cache", "peak memory", "memory vs default"]
     assert [row[-3] for row in sweep_cells(info)] == ["5.9 MB", "100 MB"]
     assert [row[-1] for row in sweep_cells(info)] == ["0 B", "+94.4 MB"]
 

@@ -8,9 +8,9 @@ import tarfile
 import pytest
 
 from llamabuild.errors import BadInput
+from llamabuild.source import at_hand, verify_source
 from llamabuild.source import resolve as resolve_module
 from llamabuild.source import resolve_source as resolve
-from llamabuild.source import verify_source
 from llamabuild.store.paths import cache_dir, state_dir
 
 CMAKE = 'cmake_minimum_required(VERSION 3.14)\nproject("llama.cpp" C CXX)\n'
@@ -69,6 +69,17 @@ def test_a_source_is_fetched_once(index):
     assert first.tree.endswith("x-1.0/vendor/llama.cpp")
     assert scratch() == []
     verify_source(first)
+
+
+def test_whether_a_source_is_at_hand_is_told_without_fetching_it(index, tmp_path):
+    assert not at_hand("pypi:x==1.0")
+    assert index.asked == []
+    resolve("pypi:x==1.0")
+    assert at_hand("pypi:x==1.0")
+    assert not at_hand("pypi:x==1.1")
+    assert len(index.asked) == 1
+    assert at_hand(f"path:{tmp_path}")
+    assert not at_hand("git:https://example.invalid/x@main")
 
 
 def test_the_first_hash_is_demanded_ever_after(index):

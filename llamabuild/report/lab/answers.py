@@ -70,5 +70,6 @@ def _answer(lab: LabMaterial, question: Question) -> Answer:
         part=question.part,
         run=part.run,
         model=clean(part.model),
+        status=part.status,
         found=found,
     )

@@ -12,6 +12,7 @@ from llamabuild.report.baseline import (
     trials_summary,
 )
 from llamabuild.report.lab.document import Figure, Found
+from llamabuild.report.lab.doubt import probe_doubt
 from llamabuild.report.profile_words import (
     all_rates,
     hot_sentence,
@@ -25,14 +26,19 @@ from llamabuild.report.sections.machine import facts
 
 if TYPE_CHECKING:
     from llamabuild.report.lab.material import LabMaterial
-    from llamabuild.types.profile import WorkloadProfile
+    from llamabuild.types.profile import Rate, WorkloadProfile
 
 MOST_ROWS = 6
+MISSES = "misses"
+"""The part that simulates caches, on a model that this can be waited for."""
+SIMULATED = "simulated"
 
 
 def trials(lab: LabMaterial, part: str) -> Found:
     """Return the table of trials."""
     document = baseline_document(lab.runs[part])
+    if not all(workload.trials for workload in document.workloads):
+        return Found(reason="no trial of it counts")
     said = "; ".join(f"`{w.name}`{trials_summary(w)[len(w.name) :]}" for w in document.workloads)
     peaks = [w.peak_rss_bytes for w in document.workloads if w.peak_rss_bytes]
     memory = f" Peak memory: {numbers.size(max(peaks))}." if peaks else ""
@@ -77,9 +83,11 @@ def roofline(lab: LabMaterial, part: str) -> Found:
         f"`{share.workload}` reaches {numbers.part(share.share)} of its bound ({share.verdict})"
         for share in own
     ]
+    doubt = probe_doubt(lab)
+    advice = dict.fromkeys(share.advice for share in own if share.advice)
     return Found(
         text=numbers.sentence(" and ".join(words)),
-        notes=tuple(dict.fromkeys(share.advice for share in own if share.advice)),
+        notes=(doubt,) if doubt else tuple(advice),
         figures=tuple(
             Figure(label=share.workload, value=share.share, unit="of the bound") for share in own
         ),
@@ -89,27 +97,41 @@ def roofline(lab: LabMaterial, part: str) -> Found:
 
 def rates(lab: LabMaterial, part: str) -> Found:
     """Return IPC and miss rates, counted where that can be done, else simulated."""
-    found = [*lab.profiles[part].workloads]
-    if "misses" in lab.profiles and part != "misses":
-        found += lab.profiles["misses"].workloads
+    names = [name for name in dict.fromkeys((part, MISSES)) if name in lab.profiles]
+    profiles = [lab.profiles[name] for name in names]
+    found = [(profile.model.name, each) for profile in profiles for each in profile.workloads]
     rows = [
-        (each.workload, rate_title(rate), rate_value(rate), rate.basis)
-        for each in found
+        (model, _simulated_workload(each, rate), rate_title(rate), rate_value(rate), rate.basis)
+        for model, each in found
         for rate in all_rates(each)
     ]
-    missing = [each.counters.reason for each in found if each.counters.reason]
+    missing = dict.fromkeys(each.counters.reason for _, each in found if each.counters.reason)
     if not rows:
-        return Found(reason=numbers.sentence("; ".join(dict.fromkeys(missing))))
-    counted = any(each.rates for each in found)
-    how = "Counted by the CPU" if counted else "Simulated by valgrind"
-    ipc = next((row for row in rows if "instructions per cycle" in row[1].casefold()), None)
-    first = f"; {ipc[1]} {ipc[2]} at {ipc[0]}" if ipc else ""
-    return Found(
-        text=f"{how}{first}.",
-        headers=("workload", "rate", "value", "from"),
-        rows=tuple(rows),
-        notes=tuple(dict.fromkeys(map(numbers.sentence, missing))),
+        return Found(reason=numbers.sentence("; ".join(missing)))
+    counted = any(each.rates for _, each in found)
+    how = "Counted by the CPU" if counted else "Misses are simulated by valgrind"
+    ipc = next((row for row in rows if "instructions per cycle" in row[2].casefold()), None)
+    first = (
+        f"{ipc[2]} {ipc[3]} at {ipc[1]}"
+        if ipc
+        else "instructions per cycle can't be measured here, as no counter of the CPU can be read"
     )
+    simulated = [f"{model}: {simulation_sentence(each.simulation)}" for model, each in found
+                 if each.simulation and each.simulation.tool]  # fmt: skip
+    notes = [*missing, *dict.fromkeys(simulated)]
+    return Found(
+        text=f"{how}; {first}.",
+        headers=("model", "workload", "rate", "value", "from"),
+        rows=tuple(rows),
+        notes=tuple(map(numbers.sentence, notes)),
+    )
+
+
+def _simulated_workload(found: WorkloadProfile, rate: Rate) -> str:
+    """A simulated workload is a shorter one than that which was counted and sampled."""
+    if rate.origin == SIMULATED and found.simulation is not None:
+        return found.simulation.workload
+    return found.workload
 
 
 def hot_functions(lab: LabMaterial, part: str) -> Found:
@@ -164,10 +186,13 @@ def worst_misses(lab: LabMaterial, part: str) -> Found:
         ]
     if not rows:
         return Found(reason=_why_no_misses(lab.profiles[part].workloads))
+    simulated = [simulation_sentence(each.simulation) for each in lab.profiles[part].workloads
+                 if each.simulation and each.simulation.tool]  # fmt: skip
     return Found(
         text=f"{rows[0][1]} with {rows[0][2]} at {rows[0][0]} ({ways[0]}).",
         headers=("workload", "function", "share of the misses", "detail"),
         rows=tuple(rows),
+        notes=tuple(map(numbers.sentence, dict.fromkeys(simulated))),
     )
 
 

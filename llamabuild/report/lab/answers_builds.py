@@ -39,9 +39,11 @@ def simd(lab: LabMaterial, part: str) -> Found:
     own = next((variant for variant in ready if variant.name == document.baseline), None)
     if own is None:
         return Found(reason="the baseline was not inspected")
-    ran = numbers.sentence("; ".join(execution.sentence for execution in own.executions))
+    ran = "; ".join(execution.sentence for execution in own.executions)
+    holds = f"`{own.name}` holds {own.inspection.highest} at most"
     return Found(
-        text=f"`{own.name}` holds {own.inspection.highest} at most. {ran}".rstrip(),
+        text=f"{holds}. {numbers.sentence(ran)}" if ran else "",
+        reason="" if ran else f"{holds}; what ran of it could not be sampled",
         headers=("build", "newest SIMD", "as promised", "what ran"),
         rows=tuple(rows),
     )
@@ -68,11 +70,18 @@ def builds(lab: LabMaterial, part: str) -> Found:
     """Return all builds from fast to slow."""
     document = lab.runs[part].document
     order = ranked(v for v in document.variants if v.name != document.baseline)
-    notes = [document.limits] if document.limits else []
+    own = [variant for variant in document.variants if variant.name == document.baseline]
+    floors = [
+        f"{item.workload} {numbers.with_interval(item.ratio, item.low, item.high)}"
+        for item in document.noise
+    ]
+    copy = f"A second copy of {document.baseline}, which is the same: {', '.join(floors)}"
+    notes = [numbers.sentence(document.limits)] if document.limits else []
+    notes += [numbers.sentence(copy)] if floors else []
     return Found(
         text=document.answer,
         headers=_headers(document),
-        rows=_rows(order),
+        rows=_rows([*own, *order]),
         notes=(*notes, *(f.text for f in document.findings if f.topic == "no difference")),
         figures=_figures(order),
         plots=("ratios",),

@@ -70,10 +70,11 @@ def log(lab: LabMaterial, part: str) -> Found:
     document = _document(lab, part)
     if not document.accepted:
         return Found(text=f"No change was accepted: it stays at `{document.base}`.")
-    first = document.accepted[0]
+    most = max(document.accepted, key=lambda each: each.impact.ratio if each.impact else 0.0)
+    alone = "by itself" if most is document.accepted[0] else "on top of those before it"
     return Found(
-        text=f"`{' + '.join(first.change)}` brought most: {ratio_text(first.impact)} on the goal "
-        f"`{document.goal}`, by itself.",
+        text=f"`{' + '.join(most.change)}` brought most: {ratio_text(most.impact)} on the goal "
+        f"`{document.goal}`, {alone}.",
         headers=log_headers(document),
         rows=tuple(log_rows(document)),
         notes=(*interaction_lines(document), *map(numbers.sentence, document.notes)),
@@ -87,8 +88,8 @@ def rejected(lab: LabMaterial, part: str) -> Found:
     if not document.rejected:
         return Found(text="Everything that was tried is part of the result.")
     return Found(
-        text=f"{numbers.count(len(document.rejected), 'choice')} of {document.tried} "
-        "configurations that were tried did not make it.",
+        text=f"{numbers.count(len(document.rejected), 'choice')} did not make it; with their "
+        f"combinations {numbers.count(document.tried, 'configuration')} were tried.",
         headers=rejected_headers(document),
         rows=tuple(rejected_rows(document)),
         notes=_not_searched(document),

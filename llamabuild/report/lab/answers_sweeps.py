@@ -9,6 +9,7 @@ from llamabuild.report.lab.document import Figure, Found
 from llamabuild.report.sweep_rows import sweep_cells, sweep_headers
 
 if TYPE_CHECKING:
+    from llamabuild.report.document import Document
     from llamabuild.report.lab.material import LabMaterial
     from llamabuild.report.sweep_document import SweepInfo
 
@@ -17,14 +18,14 @@ SWEEP = "sweep"
 
 def sweep(lab: LabMaterial, part: str) -> Found:
     """Return which value is best, and the whole table."""
-    info = _info(lab, part)
-    if not any(result.median is not None for p in info.points[1:] for result in p.workloads):
-        return Found(reason=numbers.sentence("; ".join(_reasons(info))))
+    info, document = _info(lab, part), lab.runs[part].document
+    if reason := _nothing(info):
+        return Found(reason=reason)
     return Found(
-        text=info.answer,
+        text=document.answer,
         headers=tuple(sweep_headers(info)),
         rows=tuple(tuple(row) for row in sweep_cells(info)),
-        notes=(*info.sentences, *_reasons(info)),
+        notes=(*info.sentences, *_reasons(info), *_limits(document)),
         figures=_figures(info),
         plots=("formats",) if info.formats else (SWEEP,),
     )
@@ -32,13 +33,16 @@ def sweep(lab: LabMaterial, part: str) -> Found:
 
 def scaling(lab: LabMaterial, part: str) -> Found:
     """Return speedup and efficiency; why it is so is a question of its own."""
-    info = _info(lab, part)
+    info, document = _info(lab, part), lab.runs[part].document
+    if reason := _nothing(info):
+        return Found(reason=reason)
     where = [sentence for sentence in info.sentences if sentence not in info.reasons]
     none = "At every count here a thread brings at least half of what the first one does."
     return Found(
-        text=f"{info.answer} {' '.join(where) or none}",
+        text=f"{document.answer} {' '.join(where) or none}",
         headers=tuple(sweep_headers(info)),
         rows=tuple(tuple(row) for row in sweep_cells(info)),
+        notes=_limits(document),
         figures=_figures(info),
         plots=(SWEEP,),
     )
@@ -46,7 +50,10 @@ def scaling(lab: LabMaterial, part: str) -> Found:
 
 def why_not_more(lab: LabMaterial, part: str) -> Found:
     """Return the reasons that measured facts support."""
-    reasons = _info(lab, part).reasons
+    info = _info(lab, part)
+    if reason := _nothing(info):
+        return Found(reason=reason)
+    reasons = info.reasons
     return Found(text=" ".join(reasons) or "The most threads that were tried are the fastest.")
 
 
@@ -56,6 +63,18 @@ def _info(lab: LabMaterial, part: str) -> SweepInfo:
         message = f"part '{part}' is no sweep"
         raise AssertionError(message)
     return info
+
+
+def _nothing(info: SweepInfo) -> str:
+    """Say why there is no comparison; empty where there is one."""
+    if any(result.median is not None for p in info.points[1:] for result in p.workloads):
+        return ""
+    return numbers.sentence("; ".join(_reasons(info)) or "no block of it counts")
+
+
+def _limits(document: Document) -> tuple[str, ...]:
+    """What the run could not have shown: without it, nothing shown looks like nothing there."""
+    return (numbers.sentence(document.limits),) if document.limits else ()
 
 
 def _figures(info: SweepInfo) -> tuple[Figure, ...]:

@@ -15,13 +15,14 @@ from llamabuild.types.base import Data
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from llamabuild.report.lab.document import AnswerSection
+    from llamabuild.report.lab.document import Answer, AnswerSection
     from llamabuild.report.lab.material import LabMaterial
 
 
 class _Wanted(Data, frozen=True, forbid_unknown_fields=True):
     text: str
     answers: tuple[str, ...]
+    rows: int = 0
     reached: bool = False
 
 
@@ -44,10 +45,17 @@ def checklist(lab: LabMaterial, sections: Sequence[AnswerSection]) -> tuple[Crit
         lacking = [name for name in each.answers if not answers[name].found.text]
         detail = "; ".join(dict.fromkeys(answers[name].found.reason for name in lacking))
         met = not lacking
+        if met and (few := _too_few_rows(answers[each.answers[0]], each.rows)):
+            met, detail = False, few
         if met and each.reached:
             met, detail = _reached(lab)
         found.append(Criterion(text=each.text, met=met, detail=detail))
     return tuple(found)
+
+
+def _too_few_rows(answer: Answer, least: int) -> str:
+    rows = len(answer.found.rows)
+    return f"{rows} of {least}" if rows < least else ""
 
 
 def _reached(lab: LabMaterial) -> tuple[bool, str]:

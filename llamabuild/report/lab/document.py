@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llamabuild.types.base import Data
+from llamabuild.types.lab import LEFT_OUT, PENDING
 from llamabuild.types.machine import Machine
 
 SCHEMA = "llamabuild.lab/1"
@@ -43,7 +44,15 @@ class Answer(Data, frozen=True, kw_only=True):
     """Id of the stored run behind it; empty where there is none."""
     model: str
     """Which it was measured on."""
+    status: str
+    """Of its part: ``done``, ``left out``, ``failed`` or ``pending``."""
     found: Found
+
+    @property
+    def without(self) -> str:
+        """What it is that has a reason instead of an answer."""
+        skipped = self.status in {LEFT_OUT, PENDING}
+        return "Not measured" if skipped else "Not measurable here"
 
 
 class AnswerSection(Data, frozen=True, kw_only=True):
@@ -58,7 +67,7 @@ class Insight(Data, frozen=True, kw_only=True):
     """Something that a lab taught."""
 
     topic: str
-    """``most effective``, ``surprise`` or ``next``."""
+    """``most effective``, ``trade-off``, ``surprise`` or ``next``."""
     text: str
     run: str
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from llamabuild.report import numbers
 from llamabuild.report.html import render_page
+from llamabuild.report.lab.text import LEGEND
 from llamabuild.report.optimize_sections import OPTIMIZE_PLOTS
 from llamabuild.report.plots import PLOTS
 from llamabuild.report.sections.section import Section, picture
@@ -51,7 +52,7 @@ def _sections(document: LabDocument) -> list[Section[LabMaterial]]:
 
 def _answer(lab: LabMaterial) -> Context:
     spent = numbers.seconds(lab.record.spent_seconds)
-    return {"spent": f"{spent} of {numbers.seconds(lab.record.budget_seconds)}"}
+    return {"spent": f"{spent} of {numbers.seconds(lab.record.budget_seconds)}", "legend": LEGEND}
 
 
 def _questions(section: AnswerSection) -> Callable[[LabMaterial], Context]:

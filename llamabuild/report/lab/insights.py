@@ -10,6 +10,7 @@ import msgspec
 
 from llamabuild.report import numbers
 from llamabuild.report.lab.document import Insight
+from llamabuild.report.lab.doubt import probe_doubt
 from llamabuild.report.optimize_document import ratio_text
 from llamabuild.types.base import Data
 from llamabuild.types.comparison import FASTER, SLOWER
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from llamabuild.report.sweep_document import SweepResult
     from llamabuild.roofline.records import Share
 
-MOST_EFFECTIVE, SURPRISE, NEXT = "most effective", "surprise", "next"
+MOST_EFFECTIVE, TRADE_OFF = "most effective", "trade-off"
+SURPRISE, NEXT = "surprise", "next"
 OPPOSITE = {FASTER: SLOWER, SLOWER: FASTER}
 
 
@@ -54,7 +56,7 @@ def advice() -> tuple[_Advice, ...]:
 
 def insights(lab: LabMaterial) -> tuple[Insight, ...]:
     """Return them in the order of their topics."""
-    return (*_most_effective(lab), *_surprises(lab), *_next(lab))
+    return (*_most_effective(lab), *_trade_offs(lab), *_surprises(lab), *_next(lab))
 
 
 def _most_effective(lab: LabMaterial) -> Iterator[Insight]:
@@ -63,12 +65,33 @@ def _most_effective(lab: LabMaterial) -> Iterator[Insight]:
         return
     best = max(document.accepted, key=lambda change: change.impact.ratio if change.impact else 0.0)
     loads = [f"{ratio_text(effect)} at {load}" for load, effect in best.impacts.items()]
+    alone = "by itself" if best is document.accepted[0] else "on top of those before it"
     yield Insight(
         topic=MOST_EFFECTIVE,
         text=f"The single most effective change is `{' + '.join(best.change)}`: "
-        f"{numbers.listing(loads)}, by itself.",
+        f"{numbers.listing(loads)}, {alone}.",
         run=document.run.id,
     )
+
+
+def _trade_offs(lab: LabMaterial) -> Iterator[Insight]:
+    """What the challenge rejected because it gains on one workload what it loses on another."""
+    document = lab.challenge
+    if document is None:
+        return
+    for each in document.rejected:
+        gains = [name for name, effect in each.impacts.items() if (effect.low or 0.0) > 1.0]
+        losses = [name for name, effect in each.impacts.items() if 0.0 < (effect.high or 0.0) < 1.0]
+        for gain in gains[:1]:
+            for loss in losses[:1]:
+                yield Insight(
+                    topic=TRADE_OFF,
+                    text=f"`{each.part}` gives {ratio_text(each.impacts[gain])} at {gain} for "
+                    f"{ratio_text(each.impacts[loss])} at {loss}, in the search: not accepted for "
+                    f"the goal `{document.goal}`, `llamabuild optimize --goal {gain[:2]}` would "
+                    "weigh it anew.",
+                    run=document.run.id,
+                )
 
 
 def _surprises(lab: LabMaterial) -> Iterator[Insight]:
@@ -117,20 +140,33 @@ def _results(material: Material) -> Iterator[_Result]:
 
 
 def _next(lab: LabMaterial) -> Iterator[Insight]:
-    """The largest gap to a bound that is left, in the fastest build that was measured."""
+    """The largest gap to a bound that is left, in the fastest build that was shown to be one."""
     material = lab.runs.get("builds") or lab.runs.get("baseline")
     if material is None or not material.document.roofline.shares:
         return
+    document = material.document
+    faster = {
+        (variant.name, result.name)
+        for variant in document.variants
+        for result in variant.workloads
+        if result.verdict == FASTER
+    }
     best: dict[str, Share] = {}
-    for share in material.document.roofline.shares:
+    for share in document.roofline.shares:
+        if share.variant != document.baseline and (share.variant, share.workload) not in faster:
+            continue
         known = best.get(share.workload)
         if known is None or share.tokens_per_second > known.tokens_per_second:
             best[share.workload] = share
+    if not best:
+        return
     gap = min(best.values(), key=lambda share: share.share)
-    advised = f" {numbers.sentence(gap.advice)}" if gap.advice else ""
+    doubt = probe_doubt(lab)
+    advised = f" {doubt}" if doubt else f" {numbers.sentence(gap.advice)}" if gap.advice else ""
     yield Insight(
         topic=NEXT,
-        text=f"The largest gap to a bound is left at {gap.workload}: the fastest build there, "
-        f"`{gap.variant}`, reaches {numbers.part(gap.share)} of it.{advised}",
+        text=f"The largest gap to a bound is left at {gap.workload}: the fastest build there "
+        f"that was shown to be one, `{gap.variant}`, reaches {numbers.part(gap.share)} of it."
+        f"{advised}",
         run=material.run.id,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llamabuild.report import numbers
-from llamabuild.report.lab.text import words
+from llamabuild.report.lab.text import LEGEND, words
 from llamabuild.report.markdown import escape, marked, row_line
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def render_lab_markdown(document: LabDocument) -> str:
     for criterion in document.criteria:
         detail = f" ({escape(criterion.detail)})" if criterion.detail else ""
         lines.append(f"- [{'x' if criterion.met else ' '}] {escape(criterion.text)}{detail}")
+    lines += ["", LEGEND]
     for section in document.sections:
         lines += ["", f"## {escape(section.title)}"]
         for answer in section.answers:
@@ -37,7 +38,8 @@ def render_lab_markdown(document: LabDocument) -> str:
     for each in document.recommendations:
         lines.append(f"- **{escape(each.topic)}**: {marked(each.text)}")
         lines.append(
-            f"  Rule: {escape(each.rule)} Measured: {marked(each.evidence)}, run {each.run}."
+            f"  Rule: {escape(each.rule)} Measured: {marked(each.evidence.rstrip('.'))}; "
+            f"run {each.run}."
         )
     return "\n".join([*lines, "", _end(document)]) + "\n"
 

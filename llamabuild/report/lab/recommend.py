@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from functools import cache
 from importlib.resources import files
+from math import sqrt
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,28 +13,28 @@ import msgspec
 from llamabuild.report import numbers
 from llamabuild.report.baseline import baseline_document
 from llamabuild.report.lab.document import Recommendation
+from llamabuild.report.lab.doubt import probe_doubt
 from llamabuild.report.optimize_document import ratio_text
+from llamabuild.report.sweep_threads import SERVER, count_for
 from llamabuild.types.base import Data
-from llamabuild.types.comparison import FASTER
+from llamabuild.types.comparison import FASTER, SLOWER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from llamabuild.report.lab.material import LabMaterial
     from llamabuild.report.material import Material
-    from llamabuild.report.sweep_document import SweepInfo, SweepPoint
 
 THREADS, MEMORY, QUANTIZATION = "threads", "memory", "quantization"
 HARDWARE, MONITORING, CONFIGURATION = "hardware", "monitoring", "configuration"
-SERVER = {"tg": "--threads", "pp": "--threads-batch"}
-"""Options of llama-server."""
-DEFAULT = "default"
+UNQUANTIZED = ("F16", "BF16", "F32")
 HUGE = ("hugealloc", "glibc-hugepages", "mimalloc", "jemalloc")
 
 
 class _Facts(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     spare_memory: float
-    alarm_deviations: float
+    alarm_share: float
+    alarm_confidence: float
     rules: dict[str, str]
 
 
@@ -62,13 +63,15 @@ def _configuration(lab: LabMaterial) -> Iterator[Recommendation]:
         return
     run = document.run.id
     if not document.accepted:
-        text = f"Stay with `{document.base}` and its defaults: nothing was shown to be faster."
+        text = f"Stay with `{document.base}` and its defaults: the challenge accepted nothing."
         yield _made(CONFIGURATION, "configuration", text, document.answer, run)
+        yield from _candidates(lab)
         return
     reached = numbers.listing([f"{ratio_text(r.effect)} at {r.workload}" for r in document.reached])
     text = (
-        f"Run `{document.final}`: `python -m llamabuild optimize` has its build commands, command "
-        "lines, systemd unit and Dockerfile in the folder `deploy` of its report."
+        f"Run `{document.final}`: its build commands, command lines, systemd unit and Dockerfile "
+        f"are in the folder `challenge/deploy` of this report, and `llamabuild report {run} "
+        "--output FOLDER/` writes them again."
     )
     yield _made(CONFIGURATION, "configuration", text, f"{reached} of `{document.base}`", run)
     if any(name in document.final for name in HUGE):
@@ -79,14 +82,36 @@ def _configuration(lab: LabMaterial) -> Iterator[Recommendation]:
         yield _made(MONITORING, "huge-pages", text, f"`{document.final}` rests on them", run)
 
 
+def _candidates(lab: LabMaterial) -> Iterator[Recommendation]:
+    """Builds that the lab's comparison has as faster on one workload and slower on none."""
+    material = lab.runs.get("builds")
+    if material is None or not material.document.usable:
+        return
+    found = [
+        (variant.name, result)
+        for variant in material.document.variants
+        if all(each.verdict != SLOWER for each in variant.workloads)
+        for result in variant.workloads
+        if result.verdict == FASTER
+    ]
+    if found:
+        names = numbers.listing([f"`{name}`" for name in dict.fromkeys(name for name, _ in found)])
+        text = f"Try {names} with more time: `llamabuild optimize --budget 1h`."
+        shown = [
+            f"{name} {numbers.with_interval(each.ratio, each.low, each.high)} at {each.name}"
+            for name, each in found
+        ]
+        yield _made(CONFIGURATION, "candidates", text, "; ".join(shown), material.run.id)
+
+
 def _threads(lab: LabMaterial) -> Iterator[Recommendation]:
     material = lab.runs.get("threads")
     info = material.document.sweep if material else None
-    if material is None or info is None:
+    if material is None or info is None or not material.document.usable:
         return
     words, evidence = [], []
     for place, load in enumerate(material.document.run.workloads):
-        chosen = smallest_as_good(info, place)
+        chosen = count_for(info, place)
         if chosen is None or load.kind not in SERVER:
             continue
         words.append(f"`{SERVER[load.kind]} {chosen.label}`")
@@ -101,46 +126,42 @@ def _threads(lab: LabMaterial) -> Iterator[Recommendation]:
         yield _made(MONITORING, "quota", text, f"a quota of {quota:g} CPUs", material.run.id)
 
 
-def smallest_as_good(info: SweepInfo, place: int) -> SweepPoint | None:
-    """Return the smallest count of threads whose interval reaches that of the best by its median.
-
-    The first point is what the others are compared with: its ratio is 1.
-    """
-    measured = [p for p in info.points if p.workloads and p.workloads[place].median is not None]
-    if not measured:
-        return None
-    best = max(measured, key=lambda point: point.workloads[place].median or 0.0)
-    floor = best.workloads[place].low if best is not info.points[0] else 1.0
-    for point in measured:
-        result = point.workloads[place]
-        reach = 1.0 if point is info.points[0] else result.high
-        if point is best or (floor is not None and reach is not None and reach >= floor):
-            return point
-    return best
-
-
 def _pinning(lab: LabMaterial) -> Iterator[Recommendation]:
     material = lab.runs.get("affinity")
     info = material.document.sweep if material else None
-    if material is None or info is None or len(info.points) < 2:  # noqa: PLR2004 - no choice
+    if material is None or info is None or not material.document.usable:
         return
-    shown = [p for p in info.points[1:] if any(r.verdict == FASTER for r in p.workloads)]
+    measured = [p for p in info.points[1:] if any(r.median is not None for r in p.workloads)]
+    if not measured:
+        return
+    shown = [
+        point
+        for point in measured
+        if any(r.verdict == FASTER for r in point.workloads)
+        and not any(r.verdict == SLOWER for r in point.workloads)
+    ]
     text = "Leave threads where the system puts them."
     if shown:
         best = max(shown, key=lambda p: sum(r.ratio or 0.0 for r in p.workloads))
-        text = f"Bind threads: `{best.label}`."
+        text = f"Bind threads: `{best.label}`, which is `{best.variant}` here."
     yield _made(THREADS, "pinning", text, info.answer, material.run.id)
 
 
 def _memory(lab: LabMaterial) -> Iterator[Recommendation]:
-    largest = {name: _peak(material) for name, material in lab.runs.items()}
-    if not any(largest.values()):
+    """Of what is recommended, not of all that was tried: F16 files are in the lab, too."""
+    document, material = lab.challenge, lab.runs.get("baseline")
+    peak, run = 0, ""
+    if document is not None:
+        peak = document.peak_bytes.get(document.final or document.base) or 0
+        run = document.run.id
+    if not peak and material is not None:
+        peak, run = _peak(material), material.run.id
+    if not peak:
         return
-    where = max(largest, key=lambda name: largest[name])
-    need = round(largest[where] * facts().spare_memory)
-    text = f"Give the process {numbers.binary_size(need)} of memory."
-    evidence = f"{numbers.size(largest[where])} resident at most, in part `{where}`"
-    yield _made(MEMORY, "memory", text, evidence, lab.runs[where].run.id)
+    need = numbers.size(round(peak * facts().spare_memory))
+    text = f"Give the process {need} of memory, and the KV cache of your contexts on top."
+    evidence = f"{numbers.size(peak)} resident at most, with short prompts"
+    yield _made(MEMORY, "memory", text, evidence, run)
 
 
 def _peak(material: Material) -> int:
@@ -157,9 +178,31 @@ def _quantization(lab: LabMaterial) -> Iterator[Recommendation]:
         return
     point = next(p for p in info.points if p.label == formats.best)
     divergence = numbers.small(point.format.mean_kl_divergence if point.format else None)
-    text = f"Use {formats.best}: it is the fastest within {formats.kl_limit:g} nats a token."
+    model = material.document.model
+    text = (
+        f"Start from {formats.best}: within {formats.kl_limit:g} nats a token it is the fastest of "
+        f"{model.name} by its median."
+    )
+    if model.quantization not in UNQUANTIZED:
+        text += (
+            f" That file was {model.quantization} already, so nothing larger gains over it: decide "
+            "on your own model's F16 file, `llamabuild sweep quantization --model FILE`."
+        )
     evidence = f"{divergence} nats a token from {formats.reference}, on {formats.tokens:,} tokens"
     yield _made(QUANTIZATION, "quantization", text, evidence, material.run.id)
+
+
+def tolerance_factor(trials: int, share: float, confidence: float) -> float:
+    """Return how many standard deviations below their mean so many trials put a tolerance limit.
+
+    Above it lies, with this confidence, at least this share of all further trials, if they are
+    normally distributed (one-sided limit, by the noncentral t distribution: G. J. Hahn and W. Q.
+    Meeker, *Statistical Intervals*, 1991).
+    """
+    from scipy.stats import nct, norm  # noqa: PLC0415 - slow to load
+
+    root = sqrt(trials)
+    return float(nct.ppf(confidence, trials - 1, norm.ppf(share) * root) / root)
 
 
 def _hardware(lab: LabMaterial) -> Iterator[Recommendation]:
@@ -167,6 +210,8 @@ def _hardware(lab: LabMaterial) -> Iterator[Recommendation]:
     if material is None:
         return
     document = material.document
+    if probe_doubt(lab):
+        return
     for share in document.roofline.shares:
         if share.variant != document.baseline:
             continue
@@ -186,8 +231,10 @@ def _monitoring(lab: LabMaterial) -> Iterator[Recommendation]:
         speeds = [t.tokens_per_second for t in load.trials if t.tokens_per_second is not None]
         if len(speeds) < 2:  # noqa: PLR2004 - no spread
             continue
-        limit = statistics.fmean(speeds) - facts().alarm_deviations * statistics.stdev(speeds)
-        words.append(f"{load.name} {numbers.throughput(max(limit, 0.0))} tokens/s")
+        deviations = tolerance_factor(len(speeds), facts().alarm_share, facts().alarm_confidence)
+        limit = statistics.fmean(speeds) - deviations * statistics.stdev(speeds)
+        if limit > 0:
+            words.append(f"{load.name} {numbers.throughput(limit)} tokens/s")
     if words:
         text = f"Alarm below {numbers.listing(words)} of the same build, model and machine."
         evidence = "the spread of the baseline's trials"

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from llamabuild.report.lab.document import Answer, LabDocument, Recommendation
 
 WIDTH = 140
+LEGEND = (
+    "▲ faster and ▼ slower are shown: the whole interval, corrected for all comparisons of its "
+    "run, lies beyond its threshold and beyond what a second copy of the baseline showed. ○: no "
+    "difference was shown, which does not mean that there is none. ★: no other format beats it in "
+    "both speed and cost."
+)
 
 
 def render_lab_text(document: LabDocument, width: int = WIDTH) -> str:
@@ -32,6 +38,7 @@ def render_lab_text(document: LabDocument, width: int = WIDTH) -> str:
         for criterion in document.criteria:
             detail = f" ({criterion.detail})" if criterion.detail else ""
             say(f"[{'x' if criterion.met else ' '}] {criterion.text}{detail}")
+        say(f"\n{LEGEND}")
         for section in document.sections:
             say(f"\n{section.title}\n{'─' * len(section.title)}")
             for answer in section.answers:
@@ -52,7 +59,7 @@ def words(answer: Answer) -> str:
     """Return an answer, or that there is none and why."""
     if answer.found.text:
         return answer.found.text
-    return f"Not measurable here: {answer.found.reason.rstrip('.')}."
+    return f"{answer.without}: {answer.found.reason.rstrip('.')}."
 
 
 def render_recommendations(found: Sequence[Recommendation]) -> str:
