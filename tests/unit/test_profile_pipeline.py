@@ -236,7 +236,7 @@ def story(monkeypatch):
     simulated = []
 
     class Simulators:
-        def __init__(self, *_args):
+        def __init__(self, *_args, **_options):
             pass
 
         def simulated(self, workload):
