@@ -48,6 +48,17 @@ class StageInfo(Data, frozen=True, kw_only=True):
     """Of the budget, up to its end."""
 
 
+class Bounded(Data, frozen=True, kw_only=True):
+    """How near the result comes to the machine's bound of one workload, by the median speeds."""
+
+    workload: str
+    before: float | None
+    """Share of the bound that the baseline reached."""
+    after: float
+    verdict: str
+    """``memory-bound``, ``compute-bound`` or ``neither``."""
+
+
 class OptimizeDocument(Data, frozen=True, kw_only=True):
     """A whole optimization. Ratios are throughput over the baseline's."""
 
@@ -78,6 +89,8 @@ class OptimizeDocument(Data, frozen=True, kw_only=True):
     reached: tuple[Reached, ...]
     result: Effect | None
     """On the goal."""
+    bounds: tuple[Bounded, ...]
+    """Of the result; empty where the machine's limits were not measured."""
     interactions: tuple[Interaction, ...]
     confirmed: bool
     noisy: bool
@@ -90,8 +103,13 @@ class OptimizeDocument(Data, frozen=True, kw_only=True):
     """Of the deployment, by name."""
 
 
-def optimize_document(record: Optimization) -> OptimizeDocument:
-    """Return a stored optimization as the document."""
+def optimize_document(record: Optimization, bounds: tuple[Bounded, ...] = ()) -> OptimizeDocument:
+    """Return a stored optimization as the document.
+
+    Args:
+        record: All of it.
+        bounds: What the run of its confirmation says of the result.
+    """
     log = log_of(record)
     weights = layout().goals[record.goal]
     final = record.deployment.variant if record.deployment else record.base
@@ -132,6 +150,7 @@ def optimize_document(record: Optimization) -> OptimizeDocument:
         ),
         reached=log.reached,
         result=log.goal,
+        bounds=bounds,
         interactions=log.interactions,
         confirmed=log.confirmed,
         noisy=log.noisy,

@@ -14,6 +14,7 @@ from llamabuild.report.optimize_rows import (
     method_line,
     rejected_headers,
     rejected_rows,
+    result_headers,
     result_rows,
 )
 
@@ -30,8 +31,7 @@ def render_optimize_markdown(document: OptimizeDocument) -> str:
     lines = [marked(document.answer), ""]
     lines += _table(log_headers(document), log_rows(document))
     if document.reached:
-        headers = ("workload", f"against {document.base}", "target")
-        lines += _table(headers, result_rows(document))
+        lines += _table(result_headers(document), result_rows(document))
     if document.rejected:
         lines += ["Not in the result:", ""]
         lines += _table(rejected_headers(document), rejected_rows(document))

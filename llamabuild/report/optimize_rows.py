@@ -8,7 +8,7 @@ from llamabuild.report import numbers
 from llamabuild.report.optimize_document import ratio_text
 
 if TYPE_CHECKING:
-    from llamabuild.report.optimize_document import OptimizeDocument
+    from llamabuild.report.optimize_document import Bounded, OptimizeDocument
 
 PLUS = " + "
 
@@ -16,7 +16,7 @@ PLUS = " + "
 def log_headers(document: OptimizeDocument) -> tuple[str, ...]:
     """Return the headers of the log."""
     goal = f"goal '{document.goal}'"
-    each = [f"{load} by itself" for load in document.workloads]
+    each = [f"impact on {load}" for load in document.workloads]
     return ("change", f"impact on {goal}", *each, "all so far", "all without it")
 
 
@@ -38,12 +38,28 @@ def log_rows(document: OptimizeDocument) -> list[tuple[str, ...]]:
     return rows
 
 
+def result_headers(document: OptimizeDocument) -> tuple[str, ...]:
+    """Return the headers of what was reached."""
+    heads = ("workload", f"against {document.base}", "target")
+    return (*heads, "of the machine's bound") if document.bounds else heads
+
+
 def result_rows(document: OptimizeDocument) -> list[tuple[str, ...]]:
-    """Return for each workload what was reached, and whether that is the target."""
-    return [
-        (each.workload, ratio_text(each.effect), f"{document.target:g}× {each.target}")
-        for each in document.reached
-    ]
+    """Return for each workload what was reached, whether that is the target, and what is left."""
+    bounds = {each.workload: each for each in document.bounds}
+    rows: list[tuple[str, ...]] = []
+    for each in document.reached:
+        row = (each.workload, ratio_text(each.effect), f"{document.target:g}× {each.target}")
+        rows.append((*row, _bound_text(bounds.get(each.workload))) if document.bounds else row)
+    return rows
+
+
+def _bound_text(bound: Bounded | None) -> str:
+    """``62 % before, 79 % after (memory-bound)``."""
+    if bound is None:
+        return numbers.MISSING
+    before = f"{numbers.part(bound.before)} before, " if bound.before is not None else ""
+    return f"{before}{numbers.part(bound.after)} after ({bound.verdict})"
 
 
 def rejected_rows(document: OptimizeDocument) -> list[tuple[str, ...]]:

@@ -14,6 +14,7 @@ from llamabuild.report.optimize_rows import (
     method_line,
     rejected_headers,
     rejected_rows,
+    result_headers,
     result_rows,
 )
 
@@ -38,8 +39,7 @@ def render_optimize_text(document: OptimizeDocument, width: int = WIDTH) -> str:
         console.print()
         console.print(_table(log_headers(document), log_rows(document)))
         if document.reached:
-            headers = ("workload", f"against {document.base}", "target")
-            console.print(_table(headers, result_rows(document)))
+            console.print(_table(result_headers(document), result_rows(document)))
         if document.rejected:
             console.print(Text("Not in the result:"))
             console.print(_table(rejected_headers(document), rejected_rows(document)))

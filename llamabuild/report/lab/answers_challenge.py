@@ -15,6 +15,7 @@ from llamabuild.report.optimize_rows import (
     method_line,
     rejected_headers,
     rejected_rows,
+    result_headers,
     result_rows,
 )
 
@@ -28,7 +29,7 @@ def target(lab: LabMaterial, part: str) -> Found:
     document = _document(lab, part)
     return Found(
         text=document.answer,
-        headers=("workload", f"against {document.base}", "target"),
+        headers=result_headers(document),
         rows=tuple(result_rows(document)),
         notes=(method_line(document),),
         figures=tuple(

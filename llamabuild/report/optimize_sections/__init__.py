@@ -36,7 +36,7 @@ def _answer(material: OptimizeMaterial) -> dict[str, Any]:
     document = material.document
     marks = {"reached": GOOD, "not shown": WARN, "not reached": BAD}
     checks = [
-        (marks[each.target], f"{each.workload}: target {each.target}", cells[1])
+        (marks[each.target], f"{each.workload}: target {each.target}", _detail(cells))
         for each, cells in zip(document.reached, result_rows(document), strict=True)
     ]
     if document.noisy:
@@ -48,6 +48,11 @@ def _answer(material: OptimizeMaterial) -> dict[str, Any]:
     if memory := memory_line(document):
         checks.append((GOOD, "Memory", memory))
     return {"answer": document.answer, "checks": checks, "method": method_line(document)}
+
+
+def _detail(cells: tuple[str, ...]) -> str:
+    ratio, of_bound = cells[1], cells[3:]
+    return f"{ratio}; of the machine's bound {of_bound[0]}" if of_bound else ratio
 
 
 def _log(material: OptimizeMaterial) -> dict[str, Any]:
