@@ -55,10 +55,16 @@ def resolve_model(
     return described(_file_of(parsed, quantize, vocabulary_tree, tell), str(parsed), tell)
 
 
-def expected_model(spec: str | None = None, *, on_progress: Progress | None = None) -> Model:
+def expected_model(
+    spec: str | None = None,
+    *,
+    vocabulary_tree: Path | None = None,
+    on_progress: Progress | None = None,
+) -> Model:
     """Return a model without making it: a synthetic one that isn't there is told by its shape.
 
-    Path and hash are empty then, and the size is an upper estimate.
+    Path and hash are empty then, and the size is an upper estimate. Arguments are those of
+    :func:`resolve_model`.
 
     Raises:
         BadInput: As :func:`resolve_model`.
@@ -67,8 +73,9 @@ def expected_model(spec: str | None = None, *, on_progress: Progress | None = No
     parsed, tell = parse_model(spec), on_progress or silent
     if not isinstance(parsed, SyntheticModel):
         return resolve_model(spec, on_progress=tell)
-    if is_made(parsed, Path(resolve_source(on_progress=tell).tree)):
-        return resolve_model(spec, on_progress=tell)
+    tree = vocabulary_tree or Path(resolve_source(on_progress=tell).tree)
+    if is_made(parsed, tree):
+        return resolve_model(spec, vocabulary_tree=tree, on_progress=tell)
     preset = load_presets()[parsed.preset]
     full = f16_bytes(preset, VOCABULARY_TOKENS)
     bits = load_quantizations().get(parsed.quantization, F16_BITS)

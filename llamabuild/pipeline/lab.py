@@ -6,6 +6,7 @@ import secrets
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -39,7 +40,7 @@ from .make import Maker
 from .request import Request
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Collection
 
     from llamabuild.types.inputs import Model
     from llamabuild.types.machine import Machine
@@ -51,7 +52,7 @@ MODELS = ("synthetic:tinyllama-1.1b:Q4_K_M", None)
 """Taken when none is named: one that memory holds back, as large models are, and one whose words
 mean something."""
 RANDOM = "the weights of every model here are random: name one that was trained with --model"
-SAME = "'quantization' measures the same: there is one model"
+SAME = "'quantization' measures it: both run on the same model"
 STOPS = (Interrupted, MeasurementRunning)
 """Errors that end a lab; others end a part."""
 
@@ -151,12 +152,12 @@ def resume_lab(
     if detect_machine().fingerprint != lab.machine.fingerprint:
         message = f"lab {lab.id} was begun on another machine"
         raise BadInput(message, "begin a new one here")
-    for part in again:
-        lab = _with(lab, LabPart(name=part.name), lab.spent_seconds)
     bench = Bench(lab, observer, kernels, variants_dirs)
-    own = [bench.parts[part.name] for part in again if part.status == FAILED]
+    retried = {part.name for part in again if part.status == FAILED}
+    own = [bench.parts[name] for name in retried]
     needed = sum(least_seconds(part, bench.pace(bench.model(part))) for part in own)
-    return _go(lab, bench, began, max(lab.budget_seconds, lab.spent_seconds + needed))
+    budget = max(lab.budget_seconds, lab.spent_seconds + needed)
+    return _go(lab, bench, began, budget, retried)
 
 
 def _begun(wishes: LabWishes, observer: Observer, *, may_build: bool) -> Lab:
@@ -214,7 +215,7 @@ def _models(
         models = [
             run_model(spec, source, base, maker, observer)
             if may_build
-            else expected_model(spec, on_progress=observer.note)
+            else expected_model(spec, vocabulary_tree=Path(source.tree), on_progress=observer.note)
             for spec in wishes.models or MODELS
         ]
     for model in models:
@@ -228,7 +229,8 @@ def _planned(lab: Lab, without: tuple[str, ...]) -> tuple[LabPart, ...]:
     if all(model.synthetic for model in lab.models):
         why |= {name: RANDOM for name, part in parts().items() if part.model == REAL}
     bench = Bench(lab)
-    if bench.model(bench.parts["formats"]) == bench.model(bench.parts["quantization"]):
+    same = bench.model(bench.parts["formats"]) == bench.model(bench.parts["quantization"])
+    if same and "quantization" not in why:
         why.setdefault("formats", SAME)
     wanted = {name: part for name, part in bench.parts.items() if name not in why}
     kept = reach(wanted, lab.budget_seconds, bench.paces())
@@ -258,8 +260,14 @@ def _planned_again(lab: Lab, bench: Bench, left_seconds: float) -> Lab:
     return lab
 
 
-def _go(lab: Lab, bench: Bench, began: float, budget_seconds: float) -> Lab:
-    """Do what is pending; the record is stored after each part and however it ends."""
+def _go(
+    lab: Lab, bench: Bench, began: float, budget_seconds: float, retried: Collection[str] = ()
+) -> Lab:
+    """Do what is pending; the record is stored after each part and however it ends.
+
+    Parts that are tried once more stay failed in it until they have been.
+    """
+    waiting = set(retried)
     before = lab.spent_seconds
     latest = msgspec.structs.replace(lab, status="running", finished="")
 
@@ -268,12 +276,17 @@ def _go(lab: Lab, bench: Bench, began: float, budget_seconds: float) -> Lab:
 
     _store(latest)
     try:
-        while ahead := {p.name: bench.parts[p.name] for p in latest.parts if p.status == PENDING}:
+        while ahead := {
+            p.name: bench.parts[p.name]
+            for p in latest.parts
+            if p.status == PENDING or p.name in waiting
+        }:
             name, part = next(iter(ahead.items()))
             begun = sum(part.status != LEFT_OUT for part in latest.parts)
             left = budget_seconds - spent()
             seconds = allowance(name, left, ahead, bench.paces())
             done = _part(bench, name, seconds, (begun - len(ahead) + 1, begun))
+            waiting.discard(name)
             latest = _with(latest, done, spent())
             left = budget_seconds - spent()
             if part.kind == BASELINE:

@@ -23,7 +23,6 @@ from llamabuild.lab.parts import (
     VARIANTS,
     parts,
 )
-from llamabuild.lab.timing import WORKLOADS
 from llamabuild.optimize.estimate import Costs
 from llamabuild.optimize.facts import layout
 from llamabuild.report import numbers
@@ -56,6 +55,8 @@ if TYPE_CHECKING:
 SIMULATE = "simulate"
 PATIENCE = 1.5
 """Times a part's allowance, beyond which it doesn't wait for its least blocks."""
+SIMULATION_PATIENCE = 2.0
+"""Likewise, for one workload under valgrind, whose pace nobody knows beforehand."""
 SEEDS = 2**31
 
 
@@ -239,7 +240,7 @@ def _profile(bench: Bench, name: str, seconds: float) -> tuple[str, str]:
         wishes,
         bench.observer,
         simulate=SIMULATE in how,
-        simulate_seconds=PATIENCE * seconds / WORKLOADS,
+        simulate_seconds=SIMULATION_PATIENCE * seconds,
     )
     reasons = [found.reason for found in run.workloads if found.reason]
     return run.id, "; ".join(reasons)
@@ -255,10 +256,12 @@ def _sweep(bench: Bench, name: str, seconds: float) -> tuple[str, str]:
 
 
 def _variants(bench: Bench, name: str, seconds: float) -> tuple[str, str]:
-    with Results.open() as results:
-        begun = results.run_of_stage(bench.request(name, seconds).part_of)
+    begun = _begun(bench, name)
     if begun is not None:
-        return _measured(bench, name, seconds)
+        run, _ = _measured(bench, name, seconds)
+        has = {arm.name for arm in begun.arms}
+        rest = [each for each in bench.words(name) if each not in has]
+        return run, f"not measured: {numbers.listing(rest)}" if rest else ""
     chosen = _affordable(bench, name, seconds)
     run, _ = _measured(bench, name, seconds, names=(bench.lab.base, *chosen.fit))
     return run, "; ".join(chosen.reasons)
@@ -324,29 +327,38 @@ def _measured(
     Raises:
         Inconclusive: Not one block counts: its time was over, or other programs disturbed all.
     """
-    arms = len(sweep.points) if sweep else len(names)
+    run = _begun(bench, name)
+    arms = len(run.arms) if run else len(sweep.points) if sweep else len(names)
     request = bench.request(name, seconds, arms if arms > 1 else 0)
-    with Results.open() as results:
-        run = results.run_of_stage(request.part_of)
     if run is None:
         request = replace(request, names=names, sweep=sweep, baseline=baseline or request.baseline)
     elif run.status != "done":
         request = replace(request, resume=run.id)
     if run is None or run.status != "done":
         run = run_variants(request, bench.observer)
-    _check_measured(run, least_arms=1 if bench.parts[name].kind == BASELINE else 2)
+    if _says_nothing(run, bench.parts[name]):
+        why = f"the last one: {run.discarded[-1].reason}" if run.discarded else "its time was over"
+        message = f"no block of run {run.id} counts ({why})"
+        raise Inconclusive(message, "end what else runs here, or use a larger --budget")
     return run.id, ""
 
 
-def _check_measured(run: Run, least_arms: int) -> None:
-    """Refuse a run in which nothing counts, unless there was nothing to compare in it."""
-    ready = [arm for arm in run.arms if arm.status == "ready" and arm.name != NOISE_ARM]
+def _begun(bench: Bench, name: str) -> Run | None:
+    """Return a part's run that can be gone on with, or is complete and says something."""
     with Results.open() as results:
-        if len(ready) < least_arms or counted_blocks(run, results.trials(run.id)):
-            return
-    why = "other programs disturbed all of them" if run.discarded else "its time was over before"
-    message = f"no block of run {run.id} counts: {why}"
-    raise Inconclusive(message, "end what else runs here, or use a larger --budget")
+        run = results.run_of_stage(bench.request(name, 0.0).part_of)
+    if run is None or (run.status == "done" and _says_nothing(run, bench.parts[name])):
+        return None
+    return run
+
+
+def _says_nothing(run: Run, part: Part) -> bool:
+    """Whether not one block counts, though there was something to compare."""
+    ready = [arm for arm in run.arms if arm.status == "ready" and arm.name != NOISE_ARM]
+    if len(ready) < (1 if part.kind == BASELINE else 2):
+        return False
+    with Results.open() as results:
+        return not counted_blocks(run, results.trials(run.id))
 
 
 def _optimize(bench: Bench, name: str, seconds: float) -> tuple[str, str]:

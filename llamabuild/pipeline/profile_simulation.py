@@ -10,6 +10,7 @@ from llamabuild.bench.dialect import dialect_of
 from llamabuild.bench.llama_bench import program_argv
 from llamabuild.profiling import (
     CannotSimulate,
+    TookTooLong,
     find_valgrind,
     in_words,
     refused_groups,
@@ -99,6 +100,8 @@ class Simulator:
             )
             try:
                 return self._on(subject, small, f"callgrind of {tool.version}")
+            except TookTooLong as lack:
+                return _Simulated(msgspec.structs.replace(nothing, reason=str(lack)), None)
             except CannotSimulate as lack:
                 self._reasons.append(f"{subject.arm.name}: {lack}")
                 self._subject = None

@@ -12,6 +12,7 @@ from .rates import counted_rates, first_counted, simulated_rates
 from .stacks import flame_of_call_graph, flame_of_chains, flame_of_functions
 from .valgrind import (
     CannotSimulate,
+    TookTooLong,
     find_valgrind,
     refused_groups,
     simulate,
@@ -24,6 +25,7 @@ __all__ = [
     "SIMULATION",
     "CannotCount",
     "CannotSimulate",
+    "TookTooLong",
     "count",
     "counted_rates",
     "difference",

@@ -40,6 +40,10 @@ class CannotSimulate(Exception):
     """Why nothing was simulated, in one clause with the remedy."""
 
 
+class TookTooLong(CannotSimulate):
+    """The program did not end in its time; another build of it would not, either."""
+
+
 class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``valgrind.toml``."""
 
@@ -117,6 +121,8 @@ def simulate(
             closed=True,
             timeout_seconds=timeout_seconds or facts().seconds,
         )
+        if finished.timed_out:
+            raise TookTooLong(finished.failure())
         if not finished.ok:
             raise CannotSimulate(_failure(finished.failure(), finished.stderr))
         return _last(sorted(Path(folder).glob(f"{OUTPUT}*"), key=_number))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from llamabuild.errors import BadInput
+from llamabuild.store.kinds import KERNEL_RUNS, PROFILE_RUNS, VARIANT_RUNS
 from llamabuild.store.results import Results
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 LATEST = "latest"
 OPTIMIZATION_LETTER, LAB_LETTER = "o", "l"
@@ -34,20 +31,10 @@ def kind_of(run_id: str) -> Kind:
         if run_id.startswith(LAB_LETTER):
             results.lab(run_id)
             return "lab"
-        try:
-            results.run(run_id)
-        except BadInput:
-            if _found(results.kernel_run, run_id):
+        if not results.has(run_id, VARIANT_RUNS):
+            if results.has(run_id, KERNEL_RUNS):
                 return "kernels"
-            if _found(results.profile_run, run_id):
+            if results.has(run_id, PROFILE_RUNS):
                 return "profile"
-            raise
+        results.run(run_id)  # or it says that there is none
     return "variants"
-
-
-def _found(find: Callable[[str], object], run_id: str) -> bool:
-    try:
-        find(run_id)
-    except BadInput:
-        return False
-    return True

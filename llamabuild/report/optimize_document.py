@@ -185,17 +185,17 @@ def answer(record: Optimization, log: Log, final: str) -> str:
         tried = numbers.count(log.tried, "configuration")
         if not any(stage.name.startswith(CONFIRM) for stage in record.stages):
             return (
-                f"Of {tried}, none looked better than `{record.base}` in the search, so that there "
-                "was nothing to confirm."
+                f"Nothing was confirmed to beat `{record.base}`: of {tried}, no combination looked "
+                "better in the search, or too little of the budget was left to measure it again."
             )
         return (
             f"Nothing beat `{record.base}` by more than {layout().statistics.threshold:.0%} on "
             f"fresh blocks: what looked best of {tried} was not confirmed."
         )
-    ratios = numbers.listing([f"{ratio_text(r.effect)} at {r.workload}" for r in log.reached])
+    ratios = numbers.listing([f"{ratio_text(r.effect)} ({r.workload})" for r in log.reached])
     targets = numbers.listing([f"{r.target} at {r.workload}" for r in log.reached])
     return (
-        f"`{final}` is {ratios} the speed of `{record.base}`. "
+        f"Against `{record.base}`, `{final}` runs at {ratios} of its speed. "
         f"The target of {record.target:g}× is {targets}."
     )
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from llamabuild.report import numbers
 from llamabuild.report.optimize_document import ratio_text
+from llamabuild.roofline.facts import facts
 
 if TYPE_CHECKING:
     from llamabuild.report.optimize_document import Bounded, OptimizeDocument
@@ -59,7 +60,9 @@ def _bound_text(bound: Bounded | None) -> str:
     if bound is None:
         return numbers.MISSING
     before = f"{numbers.part(bound.before)} before, " if bound.before is not None else ""
-    return f"{before}{numbers.part(bound.after)} after ({bound.verdict})"
+    beyond = bound.after > facts().impossible_share
+    said = "more than was probed: measure the limits again" if beyond else bound.verdict
+    return f"{before}{numbers.part(bound.after)} after ({said})"
 
 
 def rejected_rows(document: OptimizeDocument) -> list[tuple[str, ...]]:

@@ -152,7 +152,7 @@ def _best(info: SweepInfo, place: int, words: str) -> str:
     first = measured[0]
     names = " and ".join(axis.name for axis in info.axes)
     worse = [p.label for p in measured if p.workloads[place].verdict == SLOWER]
-    behind = f" Shown to be slower: {numbers.listing(worse)}." if worse else ""
+    behind = f" Shown to be slower at {words}: {numbers.listing(worse)}." if worse else ""
     if not shown:
         return (
             f"{words.capitalize()}: no value of {names} was shown to be faster than "

@@ -303,6 +303,14 @@ class Results:
         rows = self._rows(f"SELECT document FROM {kind.table} ORDER BY started, id")  # noqa: S608
         return tuple(_decode(row[0], form) for row in rows)
 
+    def has(self, run_id: str, kind: Kind) -> bool:
+        """Whether an id, or the start of one, names a stored record of a kind, or several."""
+        rows = self._rows(
+            f"SELECT 1 FROM {kind.table} WHERE substr(id, 1, length(?1)) = ?1 LIMIT 1",  # noqa: S608
+            run_id,
+        )
+        return bool(rows)
+
     def _find(self, run_id: str, kind: Kind = VARIANT_RUNS) -> str:
         if run_id == "latest":
             rows = self._rows(

@@ -20,7 +20,7 @@ from llamabuild.report.lab.recommend import recommendations, tolerance_factor
 from llamabuild.report.lab.text import render_lab_text, render_recommendations
 from llamabuild.report.lab.write import FORMATS, write_lab
 from llamabuild.report.material import prepare
-from llamabuild.report.optimize_document import optimize_document
+from llamabuild.report.optimize_document import Bounded, optimize_document
 from llamabuild.report.optimize_material import OptimizeMaterial
 from llamabuild.report.schema import shipped
 from llamabuild.report.sweep_threads import count_for
@@ -100,6 +100,20 @@ def test_the_challenge_is_told_with_intervals(document):
     assert "`hugealloc` brought most" in found["log"].found.text
 
 
+def test_the_result_stands_beside_the_bound(lab):
+    found = lab.optimizations["challenge"].document
+    near = Bounded(workload="tg16", before=0.6, after=0.79, verdict="memory-bound")
+    beyond = Bounded(workload="pp64", before=None, after=1.2, verdict="compute-bound")
+    document = msgspec.structs.replace(found, bounds=(near, beyond))
+    changed = lab_material(optimizations={"challenge": OptimizeMaterial(document)})
+    target = answers(lab_document(changed))["target"].found
+    assert target.headers[-1] == "of the machine's bound"
+    told = {row[0]: row[-1].replace("\u00a0", " ") for row in target.rows}
+    assert told["tg16"] == "60 % before, 79 % after (memory-bound)"
+    if "pp64" in told:
+        assert "120 % after (more than was probed" in told["pp64"]
+
+
 def test_what_failed_is_not_measurable_and_what_was_left_out_is_only_not_measured():
     failed = LabPart(name="batching", status=FAILED, reason="no such tool")
     left = LabPart(name="gpu", status=LEFT_OUT, reason="not asked for")
@@ -156,7 +170,7 @@ def test_four_trials_are_no_baseline(lab):
 def test_nothing_accepted_is_an_answer(lab):
     changed = lab_material(optimizations={"challenge": optimized()})
     found = answers(lab_document(changed))
-    assert "none looked better than `base`" in found["target"].found.text
+    assert "Nothing was confirmed to beat `base`" in found["target"].found.text
     assert found["log"].found.text.startswith("No change was accepted")
     criteria = {c.text: c for c in lab_document(changed).criteria}
     assert not criteria["The target reached"].met

@@ -44,7 +44,7 @@ def material(record):
 
 def test_the_answer_names_result_ratio_and_target(material):
     answer = material.document.answer
-    assert answer.startswith("`native+hugealloc` is ")
+    assert answer.startswith("Against `base`, `native+hugealloc` runs at ")
     assert "target of 1.3×" in answer
     assert "reached at tg16" in answer
 

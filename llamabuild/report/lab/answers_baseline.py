@@ -37,7 +37,7 @@ SIMULATED = "simulated"
 def trials(lab: LabMaterial, part: str) -> Found:
     """Return the table of trials."""
     document = baseline_document(lab.runs[part])
-    if not all(workload.trials for workload in document.workloads):
+    if all(workload.mean_tokens_per_second is None for workload in document.workloads):
         return Found(reason="no trial of it counts")
     said = "; ".join(f"`{w.name}`{trials_summary(w)[len(w.name) :]}" for w in document.workloads)
     peaks = [w.peak_rss_bytes for w in document.workloads if w.peak_rss_bytes]
@@ -105,16 +105,17 @@ def rates(lab: LabMaterial, part: str) -> Found:
         for model, each in found
         for rate in all_rates(each)
     ]
-    missing = dict.fromkeys(each.counters.reason for _, each in found if each.counters.reason)
+    reasons = [reason for _, each in found for reason in (each.counters.reason, each.reason)]
+    missing = dict.fromkeys(filter(None, reasons))
     if not rows:
-        return Found(reason=numbers.sentence("; ".join(missing)))
+        return Found(reason=numbers.sentence("; ".join(missing) or "nothing was counted"))
     counted = any(each.rates for _, each in found)
     how = "Counted by the CPU" if counted else "Misses are simulated by valgrind"
     ipc = next((row for row in rows if "instructions per cycle" in row[2].casefold()), None)
     first = (
         f"{ipc[2]} {ipc[3]} at {ipc[1]}"
         if ipc
-        else "instructions per cycle can't be measured here, as no counter of the CPU can be read"
+        else "instructions per cycle can't be measured here: their counters can't be read"
     )
     simulated = [f"{model}: {simulation_sentence(each.simulation)}" for model, each in found
                  if each.simulation and each.simulation.tool]  # fmt: skip

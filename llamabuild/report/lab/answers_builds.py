@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llamabuild.report import numbers
+from llamabuild.report.findings import DOUBT
 from llamabuild.report.kernel_answer import format_sentences, kernel_answer
 from llamabuild.report.lab.document import Figure, Found
 from llamabuild.report.palette import VERDICT_MARK
@@ -59,7 +60,7 @@ def native_rebuild(lab: LabMaterial, part: str) -> Found:
     said = [f"{told(result)} at {result.name}" for result in portable.workloads]
     text = f"`{portable.name}` is {numbers.listing(said)} of the speed of `{document.baseline}`."
     return Found(
-        text=text,
+        text=_doubted(text, document),
         headers=_headers(document),
         rows=_rows([portable]),
         figures=_figures([portable]),
@@ -135,12 +136,17 @@ def _of_kind(lab: LabMaterial, part: str, belongs: Callable[[VariantResult], boo
         ]
         said += [f"Shown to be {verdict}: {numbers.listing(shown)}."] if shown else []
     names = numbers.listing([f"`{variant.name}`" for variant in measured])
+    text = " ".join(said) or f"No difference from `{document.baseline}` was shown: {names}."
     return Found(
-        text=" ".join(said) or f"No difference from `{document.baseline}` was shown: {names}.",
+        text=_doubted(text, document),
         headers=_headers(document),
         rows=_rows(own),
         figures=_figures(measured),
     )
+
+
+def _doubted(text: str, document: Document) -> str:
+    return text if document.usable else f"{text} But {DOUBT}"
 
 
 def _trained(variant: VariantResult) -> bool:

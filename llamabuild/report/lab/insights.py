@@ -12,8 +12,10 @@ from llamabuild.report import numbers
 from llamabuild.report.lab.document import Insight
 from llamabuild.report.lab.doubt import probe_doubt
 from llamabuild.report.optimize_document import ratio_text
+from llamabuild.report.portable import clean
 from llamabuild.types.base import Data
 from llamabuild.types.comparison import FASTER, SLOWER
+from llamabuild.types.optimization import SCREEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,9 +79,12 @@ def _most_effective(lab: LabMaterial) -> Iterator[Insight]:
 def _trade_offs(lab: LabMaterial) -> Iterator[Insight]:
     """What the challenge rejected because it gains on one workload what it loses on another."""
     document = lab.challenge
-    if document is None:
+    if document is None or document.noisy:
         return
+    model = clean(lab.record.models[0].spec)
     for each in document.rejected:
+        if each.stage != SCREEN:
+            continue  # a confirmation judges what was changed together
         gains = [name for name, effect in each.impacts.items() if (effect.low or 0.0) > 1.0]
         losses = [name for name, effect in each.impacts.items() if 0.0 < (effect.high or 0.0) < 1.0]
         for gain in gains[:1]:
@@ -87,9 +92,9 @@ def _trade_offs(lab: LabMaterial) -> Iterator[Insight]:
                 yield Insight(
                     topic=TRADE_OFF,
                     text=f"`{each.part}` gives {ratio_text(each.impacts[gain])} at {gain} for "
-                    f"{ratio_text(each.impacts[loss])} at {loss}, in the search: not accepted for "
-                    f"the goal `{document.goal}`, `llamabuild optimize --goal {gain[:2]}` would "
-                    "weigh it anew.",
+                    f"{ratio_text(each.impacts[loss])} at {loss} in the search, which is nothing "
+                    f"for the goal `{document.goal}`; `llamabuild optimize --goal {gain[:2]} "
+                    f"--model {model}` asks for the former alone.",
                     run=document.run.id,
                 )
 
@@ -97,7 +102,7 @@ def _trade_offs(lab: LabMaterial) -> Iterator[Insight]:
 def _surprises(lab: LabMaterial) -> Iterator[Insight]:
     for each in advice():
         material = lab.runs.get(each.part)
-        if material is None:
+        if material is None or not material.document.usable:
             continue
         kinds = {load.name: load.kind for load in material.document.run.workloads}
         for name, result, against in _results(material):
@@ -142,7 +147,7 @@ def _results(material: Material) -> Iterator[_Result]:
 def _next(lab: LabMaterial) -> Iterator[Insight]:
     """The largest gap to a bound that is left, in the fastest build that was shown to be one."""
     material = lab.runs.get("builds") or lab.runs.get("baseline")
-    if material is None or not material.document.roofline.shares:
+    if material is None or not material.document.usable:
         return
     document = material.document
     faster = {
@@ -163,10 +168,10 @@ def _next(lab: LabMaterial) -> Iterator[Insight]:
     gap = min(best.values(), key=lambda share: share.share)
     doubt = probe_doubt(lab)
     advised = f" {doubt}" if doubt else f" {numbers.sentence(gap.advice)}" if gap.advice else ""
+    shown = "" if gap.variant == document.baseline else ", which was shown to be faster there,"
     yield Insight(
         topic=NEXT,
-        text=f"The largest gap to a bound is left at {gap.workload}: the fastest build there "
-        f"that was shown to be one, `{gap.variant}`, reaches {numbers.part(gap.share)} of it."
-        f"{advised}",
+        text=f"The largest gap to a bound is left at {gap.workload}: `{gap.variant}`{shown} "
+        f"reaches {numbers.part(gap.share)} of it.{advised}",
         run=material.run.id,
     )

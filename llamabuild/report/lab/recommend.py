@@ -15,6 +15,7 @@ from llamabuild.report.baseline import baseline_document
 from llamabuild.report.lab.document import Recommendation
 from llamabuild.report.lab.doubt import probe_doubt
 from llamabuild.report.optimize_document import ratio_text
+from llamabuild.report.portable import clean
 from llamabuild.report.sweep_threads import SERVER, count_for
 from llamabuild.types.base import Data
 from llamabuild.types.comparison import FASTER, SLOWER
@@ -96,7 +97,8 @@ def _candidates(lab: LabMaterial) -> Iterator[Recommendation]:
     ]
     if found:
         names = numbers.listing([f"`{name}`" for name in dict.fromkeys(name for name, _ in found)])
-        text = f"Try {names} with more time: `llamabuild optimize --budget 1h`."
+        model = clean(lab.record.models[0].spec)
+        text = f"Try {names} with more time: `llamabuild optimize --budget 1h --model {model}`."
         shown = [
             f"{name} {numbers.with_interval(each.ratio, each.low, each.high)} at {each.name}"
             for name, each in found
@@ -107,10 +109,11 @@ def _candidates(lab: LabMaterial) -> Iterator[Recommendation]:
 def _threads(lab: LabMaterial) -> Iterator[Recommendation]:
     material = lab.runs.get("threads")
     info = material.document.sweep if material else None
-    if material is None or info is None or not material.document.usable:
+    if material is None or info is None:
         return
     words, evidence = [], []
-    for place, load in enumerate(material.document.run.workloads):
+    loads = material.document.run.workloads if material.document.usable else ()
+    for place, load in enumerate(loads):
         chosen = count_for(info, place)
         if chosen is None or load.kind not in SERVER:
             continue

@@ -16,8 +16,8 @@ WIDTH = 140
 LEGEND = (
     "▲ faster and ▼ slower are shown: the whole interval, corrected for all comparisons of its "
     "run, lies beyond its threshold and beyond what a second copy of the baseline showed. ○: no "
-    "difference was shown, which does not mean that there is none. ★: no other format beats it in "
-    "both speed and cost."
+    "difference was shown, which does not mean that there is none; ■: one beyond the threshold is "
+    "ruled out. ◆: the baseline. ★: no other format beats it in both speed and cost."
 )
 
 
