@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 THREADS, MEMORY, QUANTIZATION = "threads", "memory", "quantization"
 HARDWARE, MONITORING, CONFIGURATION = "hardware", "monitoring", "configuration"
+LEAST_RUNS = 4
+"""Of the baseline in a lab, whose medians say more of the machine than the trials of one run."""
 UNQUANTIZED = ("F16", "BF16", "F32")
 HUGE = ("hugealloc", "glibc-hugepages", "mimalloc", "jemalloc")
 
@@ -195,6 +197,22 @@ def _quantization(lab: LabMaterial) -> Iterator[Recommendation]:
     yield _made(QUANTIZATION, "quantization", text, evidence, material.run.id)
 
 
+def _medians(lab: LabMaterial, baseline: Material, workload: str) -> list[float]:
+    """Return the median speeds of the plain baseline in all runs with its model.
+
+    Trials of one run are alike; from run to run a machine changes more.
+    """
+    return [
+        result.median
+        for material in lab.runs.values()
+        if material.run.model.sha256 == baseline.run.model.sha256
+        for variant in material.document.variants
+        if variant.name == lab.record.base
+        for result in variant.workloads
+        if result.name == workload and result.median is not None
+    ]
+
+
 def tolerance_factor(trials: int, share: float, confidence: float) -> float:
     """Return how many standard deviations below their mean so many trials put a tolerance limit.
 
@@ -229,9 +247,13 @@ def _monitoring(lab: LabMaterial) -> Iterator[Recommendation]:
     material = lab.runs.get("baseline")
     if material is None:
         return
-    words = []
+    words, evidence = [], ""
     for load in baseline_document(material).workloads:
-        speeds = [t.tokens_per_second for t in load.trials if t.tokens_per_second is not None]
+        speeds = _medians(lab, material, load.name)
+        evidence = f"the medians of `{lab.record.base}` in {len(speeds)} runs of this lab"
+        if len(speeds) < LEAST_RUNS:
+            speeds = [t.tokens_per_second for t in load.trials if t.tokens_per_second is not None]
+            evidence = "the spread of the baseline's trials"
         if len(speeds) < 2:  # noqa: PLR2004 - no spread
             continue
         deviations = tolerance_factor(len(speeds), facts().alarm_share, facts().alarm_confidence)
@@ -240,7 +262,6 @@ def _monitoring(lab: LabMaterial) -> Iterator[Recommendation]:
             words.append(f"{load.name} {numbers.throughput(limit)} tokens/s")
     if words:
         text = f"Alarm below {numbers.listing(words)} of the same build, model and machine."
-        evidence = "the spread of the baseline's trials"
         yield _made(MONITORING, "monitoring", text, evidence, material.run.id)
     if lab.record.machine.cpu.hypervisor:
         text = "Record `steal` of /proc/stat beside tokens/s."

@@ -99,9 +99,10 @@ def _mark_fastest(
     fastest = max(points, key=lambda point: _y(point, place) or 0.0)
     if (y := _y(fastest, place)) is None:
         return
-    x = positions[fastest.values[0]]
+    x, low = positions[fastest.values[0]], fastest.workloads[place].low
     axes.plot([x], [y], color=light(ROLES[0]), marker="o", markersize=9, fillstyle="none")
-    label(axes, "fastest", (x, y), coords=("data", "data"), offset=(0, 11), role="muted",
+    below = y if low is None else min(y, low)
+    label(axes, "fastest", (x, below), coords=("data", "data"), offset=(0, -11), role="muted",
           size=SMALL, align="center")  # fmt: skip
 
 
