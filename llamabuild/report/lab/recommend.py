@@ -12,6 +12,7 @@ import msgspec
 
 from llamabuild.report import numbers
 from llamabuild.report.baseline import baseline_document
+from llamabuild.report.formats import facts as format_facts
 from llamabuild.report.lab.document import Recommendation
 from llamabuild.report.lab.doubt import probe_doubt
 from llamabuild.report.optimize_document import ratio_text
@@ -30,7 +31,6 @@ THREADS, MEMORY, QUANTIZATION = "threads", "memory", "quantization"
 HARDWARE, MONITORING, CONFIGURATION = "hardware", "monitoring", "configuration"
 LEAST_RUNS = 4
 """Of the baseline in a lab, whose medians say more of the machine than the trials of one run."""
-UNQUANTIZED = ("F16", "BF16", "F32")
 HUGE = ("hugealloc", "glibc-hugepages", "mimalloc", "jemalloc")
 
 
@@ -188,7 +188,7 @@ def _quantization(lab: LabMaterial) -> Iterator[Recommendation]:
         f"Start from {formats.best}: within {formats.kl_limit:g} nats a token it is the fastest of "
         f"{model.name} by its median."
     )
-    if model.quantization not in UNQUANTIZED:
+    if model.quantization not in format_facts().unquantized:
         text += (
             f" That file was {model.quantization} already, so nothing larger gains over it: decide "
             "on your own model's F16 file, `llamabuild sweep quantization --model FILE`."
