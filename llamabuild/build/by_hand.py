@@ -1,4 +1,4 @@
-"""What training and an allocator add to the commands that make a build without this program."""
+"""What goes with the CMake commands of a build without this program: tree, training, BOLT."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 from llamabuild.machine.allocators import LINK, allocator_entry
 from llamabuild.machine.libraries import library_table
+from llamabuild.machine.tools import name_here
+from llamabuild.source.pins import pin_for
+from llamabuild.source.spec import GitSpec, PypiSpec, parse_source
 from llamabuild.types.variant import Flags
 
 from .bolt import bolt
@@ -15,20 +18,63 @@ from .pgo import MERGED, instrument_flags, use_flags
 from .training import training
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from llamabuild.types.variant import Allocator
 
 Commands = tuple[tuple[str, ...], ...]
 COUNTERS = "counters"
+TREE = "llama.cpp"
+"""The folder of the tree, beside which all commands are run."""
+PROVIDE = 'f=$1; shift; test -e "$f" || { mkdir -p "${f%/*}" && printf "%s\\n" "$@" >"$f"; }'
+"""Writes a file's lines, unless there is such a file."""
 
 
-def pgo_by_hand(folder: str, family: str, compile_with: Callable[[Flags], Commands]) -> Commands:
+def tree_by_hand(source: str) -> Commands:
+    """Return the commands that fetch a tree and put it where the others expect it.
+
+    Empty for a folder, and for a package of which it is not known where the tree lies in it.
+
+    Raises:
+        BadInput: It is none of a source's forms.
+    """
+    spec = parse_source(source)
+    if isinstance(spec, GitSpec):
+        return (
+            ("git", "clone", spec.url, TREE),
+            ("git", "-C", TREE, "checkout", "--detach", spec.ref),
+        )
+    if not isinstance(spec, PypiSpec) or not (pin := pin_for(spec.name, spec.version)):
+        return ()
+    stem = f"{spec.name.replace('-', '_')}-{spec.version}"
+    pip = ("python3", "-m", "pip", "download", "--no-deps", "--no-binary", spec.name)
+    return (
+        (*pip, f"{spec.name}=={spec.version}"),
+        ("tar", "-xf", f"{stem}.tar.gz"),
+        ("mv", pin.tree.replace("*", stem, 1), TREE),
+    )
+
+
+def provided_by_hand(absent: Mapping[str, tuple[str, ...]]) -> Commands:
+    """Return the commands that write files which a tree may lack.
+
+    Args:
+        absent: Their lines by their path in the tree; one that is there is left alone.
+    """
+    return tuple(
+        ("sh", "-c", PROVIDE, "sh", f"{TREE}/{path}", *lines) for path, lines in absent.items()
+    )
+
+
+def pgo_by_hand(
+    folder: str, family: str, version: str, compile_with: Callable[[Flags], Commands]
+) -> Commands:
     """Return instrumented build, training and final build, all in one build folder.
 
     Args:
         folder: The build folder; gcc's counters stay in it.
         family: ``gcc`` or ``clang``.
+        version: What stands behind the names of clang's tools, such as ``-22``.
         compile_with: The commands of a build with these flags.
     """
     counting = instrument_flags(family)
@@ -36,7 +82,7 @@ def pgo_by_hand(folder: str, family: str, compile_with: Callable[[Flags], Comman
     if family == CLANG:
         where = (f"-fprofile-generate={COUNTERS}",)
         counting = Flags(c=where, cxx=where, link=where)
-        merge = (("llvm-profdata", "merge", "-sparse", "-o", MERGED, COUNTERS),)
+        merge = ((f"llvm-profdata{version}", "merge", "-sparse", "-o", MERGED, COUNTERS),)
     # Compilers run in the build folder, the other commands above it.
     use = use_flags(family, "..")
     return (*compile_with(counting), _train(folder), *merge, *compile_with(use))
@@ -45,6 +91,7 @@ def pgo_by_hand(folder: str, family: str, compile_with: Callable[[Flags], Comman
 def bolt_by_hand(folder: str) -> Commands:
     """Return what follows a build: instrument its libraries, train, rewrite them."""
     names = [PurePosixPath(p).name.replace("*", "") for p in bolt().libraries]
+    program = name_here("llvm-bolt")
     count: list[tuple[str, ...]] = []
     rewrite: list[tuple[str, ...]] = []
     for name in names:
@@ -53,14 +100,14 @@ def bolt_by_hand(folder: str) -> Commands:
         count += [
             ("cp", library, kept),
             (
-                *("llvm-bolt", kept, "-o", f"{name}.counting", *bolt().instrument),
+                *(program, kept, "-o", f"{name}.counting", *bolt().instrument),
                 f"-instrumentation-file={profile}",
             ),
             # Through the link, into the file that programs load.
             ("cp", f"{name}.counting", library),
         ]
         rewrite += [
-            ("llvm-bolt", kept, "-o", f"{name}.bolt", f"-data={profile}", *bolt().use),
+            (program, kept, "-o", f"{name}.bolt", f"-data={profile}", *bolt().use),
             ("cp", f"{name}.bolt", library),
         ]
     return (*count, _train(folder), *rewrite)
@@ -91,6 +138,12 @@ def allocator_file(allocator: Allocator) -> str:
 
 def _train(folder: str) -> tuple[str, ...]:
     return (f"{folder}/bin/{training().program}", "-m", "MODEL.gguf", *training().arguments)
+
+
+def version_here(compiler: str) -> str:
+    """Return what stands behind a compiler's name on this machine: ``-22`` or nothing."""
+    _, dash, number = name_here(compiler).rpartition("-")
+    return f"-{number}" if dash and number.isdigit() else ""
 
 
 def hand_folder(name: str) -> str:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from llamabuild.source.pins import pin_for
+from llamabuild.source.spec import PypiSpec, parse_source
+
 if TYPE_CHECKING:
     from llamabuild.types.inputs import Source
 
@@ -19,12 +22,14 @@ INCLUDE = "CMAKE_PROJECT_llama.cpp_INCLUDE"
 class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a kind of tree is laid out; the default is the present llama.cpp."""
 
+    name: str = ""
     has: str = ""
     cmake: dict[str, str] = {}
     include: str = ""
+    absent: dict[str, tuple[str, ...]] = {}
 
     def variables(self) -> dict[str, str]:
-        """Return the cache variables; ``{layouts}`` and ``{build}`` stand for folders."""
+        """Return the cache variables; ``{layouts}`` stands for this folder."""
         included = {INCLUDE: f"{{layouts}}/{self.include}"} if self.include else {}
         return {**self.cmake, **included}
 
@@ -49,6 +54,18 @@ def layout_of(source: Source) -> Layout:
     """Return the first layout that fits a tree, by the file that such trees have."""
     tree = Path(source.tree)
     return next((layout for layout in layouts() if (tree / layout.has).is_file()), Layout())
+
+
+def pinned_layout(source: str) -> Layout | None:
+    """Return the layout of a source that is known beforehand, or None if it is not known.
+
+    Raises:
+        BadInput: It is none of a source's forms.
+    """
+    spec = parse_source(source)
+    if not isinstance(spec, PypiSpec) or not (pin := pin_for(spec.name, spec.version)):
+        return None
+    return next((layout for layout in layouts() if layout.name == pin.layout), Layout())
 
 
 def _sha256(path: Path) -> str:

@@ -12,13 +12,20 @@ import msgspec
 
 from llamabuild.machine.allocators import allocator_link
 from llamabuild.machine.native_flags import native_resolution
-from llamabuild.machine.tools import find_tool
+from llamabuild.machine.tools import find_tool, name_here
 from llamabuild.store.builds import sha256_of
 from llamabuild.types.build import Plan, Step
 from llamabuild.types.variant import Flags
 
 from .bolt import rewritten_plan
-from .by_hand import bolt_by_hand, hand_folder, linked_by_hand, pgo_by_hand
+from .by_hand import (
+    bolt_by_hand,
+    hand_folder,
+    linked_by_hand,
+    pgo_by_hand,
+    provided_by_hand,
+    version_here,
+)
 from .layouts import layout_of
 from .library_flags import GCC, LLD, compiler_family, joined, library_flags, named_family
 from .llvm import lld_of
@@ -35,6 +42,8 @@ if TYPE_CHECKING:
     from llamabuild.types.inputs import Source
     from llamabuild.types.machine import Tool
     from llamabuild.types.variant import Variant
+
+    from .layouts import Layout
 
 FORMAT = 2
 """Part of every id; raise it when the same inputs come to mean another build."""
@@ -211,7 +220,7 @@ def _planned(
         outputs=targets,
         profiles=(profiling.profile,) if profiling.profile else (),
         needs_profiles=(profiling.key,) if profiling.key and not profiling.profile else (),
-        by_hand=by_hand(variant, layout.cmake, family),
+        by_hand=by_hand(variant, layout, family),
     )
 
 
@@ -272,17 +281,22 @@ def cmake_variables(variant: Variant, tree: Mapping[str, str] | None = None) -> 
 
 
 def by_hand(
-    variant: Variant, tree: Mapping[str, str] | None = None, family: str = ""
+    variant: Variant, layout: Layout | None = None, family: str = ""
 ) -> tuple[tuple[str, ...], ...]:
-    """Return all commands of :func:`reproduction`, and those of training and what follows it."""
+    """Return all commands of :func:`reproduction`, what goes before them, training and BOLT."""
     family = family or named_family(variant)
+    tree, absent = (layout.cmake, layout.absent) if layout else ({}, {})
     commands: tuple[tuple[str, ...], ...] = reproduction(variant, tree, family)
     folder = hand_folder(variant.name)
     if variant.optimize.pgo:
         commands = pgo_by_hand(
-            folder, family, lambda more: reproduction(variant, tree, family, more)
+            folder,
+            family,
+            version_here(variant.toolchain.c),
+            lambda more: reproduction(variant, tree, family, more),
         )
-    return (*commands, *bolt_by_hand(folder)) if variant.optimize.bolt else commands
+    after = bolt_by_hand(folder) if variant.optimize.bolt else ()
+    return (*provided_by_hand(absent), *commands, *after)
 
 
 def reproduction(
@@ -301,8 +315,8 @@ def reproduction(
         family: Of its compiler; by default told from the compiler's name.
         more: Further flags, such as those of a profile.
     """
-    ours = {"GGML_CCACHE", *(name for name, value in (tree or {}).items() if "{" in value)}
-    variables = {n: v for n, v in cmake_variables(variant, tree).items() if n not in ours}
+    variables = cmake_variables(variant, tree)
+    variables.pop("GGML_CCACHE", None)
     library = joined(library_flags(variant, family or named_family(variant)), more or Flags())
     # By hand they go to every target; those of the build type come last, so that -O2 wins.
     release = {"CMAKE_C_FLAGS_RELEASE": library.c, "CMAKE_CXX_FLAGS_RELEASE": library.cxx}
@@ -325,7 +339,7 @@ def reproduction(
 def _compiler_arguments(variant: Variant) -> list[str]:
     named = (variant.toolchain.c, variant.toolchain.cxx)
     return [
-        f"-DCMAKE_{language}_COMPILER={name}"
+        f"-DCMAKE_{language}_COMPILER={name_here(name)}"
         for language, name in zip(_LANGUAGES, named, strict=True)
         if name
     ]

@@ -86,6 +86,7 @@ def show(*, name: str, source: str | None, variants_dirs: tuple[Path, ...], as_j
 
     variant = _catalogue(source, variants_dirs).get(name)
     reason = unsupported_reason(variant, detect_cpu())
+    tree = _tree_commands(variant)
     commands = _build_commands(variant)
     notes = _tree_notes(variant)
     if as_json:
@@ -93,6 +94,7 @@ def show(*, name: str, source: str | None, variants_dirs: tuple[Path, ...], as_j
             **msgspec.to_builtins(variant),
             "runs_here": not reason,
             "reason": reason,
+            "tree": tree,
             "commands": commands,
             "notes": notes,
             "run": _run_command(variant),
@@ -105,6 +107,10 @@ def show(*, name: str, source: str | None, variants_dirs: tuple[Path, ...], as_j
         click.echo(f"  {key} = {value}  ({_origin(variant, key)})")
     click.echo(f"\nRuns here: {'no, ' + reason if reason else 'yes'}")
     if commands:
+        if tree:
+            click.echo(f"\nIts tree, {variant.source}:")
+        for line in tree:
+            click.echo(f"  {line}")
         what = "The same ggml and libllama without this program, in a llama.cpp tree's parent"
         if any(msgspec.structs.astuple(variant.optimize)):
             what += " (the flags reach all files there)"
@@ -116,6 +122,7 @@ def show(*, name: str, source: str | None, variants_dirs: tuple[Path, ...], as_j
 
 def _build_commands(variant: Variant) -> list[str]:
     """How a person would build it; a library that comes with this program is named by its path."""
+    from llamabuild.build.layouts import pinned_layout  # noqa: PLC0415
     from llamabuild.build.plan import by_hand  # noqa: PLC0415
     from llamabuild.variants.prebuilt import is_prebuilt  # noqa: PLC0415
 
@@ -125,22 +132,34 @@ def _build_commands(variant: Variant) -> list[str]:
     linked = f"{found} -Wl,-rpath,{found.rpartition('/')[0]}" if found != file else f"-l:{file}"
     return [
         shlex.join(word.replace(f"-l:{file}", linked) if file else word for word in command)
-        for command in by_hand(variant)
+        for command in by_hand(variant, pinned_layout(variant.source))
     ]
 
 
-def _tree_notes(variant: Variant) -> list[str]:
-    """What a tree other than the default one may need besides; nothing is fetched to find out."""
-    from llamabuild.build.layouts import layouts  # noqa: PLC0415
-    from llamabuild.source.pins import load_pins  # noqa: PLC0415
+def _tree_commands(variant: Variant) -> list[str]:
+    """How a person would get its tree; none where no command is known."""
+    from llamabuild.build.by_hand import tree_by_hand  # noqa: PLC0415
     from llamabuild.variants.prebuilt import is_prebuilt  # noqa: PLC0415
 
-    if is_prebuilt(variant.source) or variant.source == load_pins().default:
+    if is_prebuilt(variant.source):
+        return []
+    return [shlex.join(command) for command in tree_by_hand(variant.source)]
+
+
+def _tree_notes(variant: Variant) -> list[str]:
+    """What a tree of unknown layout may need besides; nothing is fetched to find out."""
+    from llamabuild.build.by_hand import provided_by_hand  # noqa: PLC0415
+    from llamabuild.build.layouts import layouts, pinned_layout  # noqa: PLC0415
+    from llamabuild.variants.prebuilt import is_prebuilt  # noqa: PLC0415
+
+    if is_prebuilt(variant.source) or pinned_layout(variant.source):
         return []
     notes = [f"(llama.cpp is the tree of {variant.source})"]
     for layout in layouts():
-        own = [f"-D{name}={value}" for name, value in layout.cmake.items() if "{" not in value]
-        notes.append(f"(if it has {layout.has}, cmake needs {shlex.join(own)}, too)")
+        own = [f"-D{name}={value}" for name, value in layout.cmake.items()]
+        notes.append(f"(if it has {layout.has}, cmake needs {shlex.join(own)}, too,")
+        notes.append("and this before it:)")
+        notes += [shlex.join(command) for command in provided_by_hand(layout.absent)]
     return notes
 
 

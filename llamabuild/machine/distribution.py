@@ -5,6 +5,8 @@ from __future__ import annotations
 import platform
 from functools import cache
 
+STABLE = "debian:stable-slim"
+
 
 @cache
 def is_ubuntu() -> bool:
@@ -19,6 +21,14 @@ def debian_version() -> int | None:
     release = _release()
     number = release.get("VERSION_ID", "")
     return int(number) if release.get("ID") == "debian" and number.isdigit() else None
+
+
+def container_image() -> str:
+    """Return the container image of this distribution; Debian's stable one for others."""
+    release = _release()
+    name, number = release.get("ID", ""), release.get("VERSION_ID", "")
+    images = {"debian": f"debian:{number}-slim", "ubuntu": f"ubuntu:{number}"}
+    return images.get(name, STABLE) if number else STABLE
 
 
 def _release() -> dict[str, str]:

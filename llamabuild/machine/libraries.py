@@ -160,10 +160,32 @@ def _of_compiler(entry: LibraryEntry, compiler: str) -> Path:
         # A compiler that doesn't have it repeats what it was asked for.
         if Path(answer).is_absolute() and Path(answer).is_file():
             return Path(answer)
-    number = re.search(r"\d+(?=\.\d)", tool.version)
-    package = entry.debian.format(version=number[0] if number else "")
+    package = entry.debian.format(version=_major(tool.version))
     what = f"{wanted} of {compiler}"
     raise _lacks(what, entry, package)
+
+
+def library_package(name: str, compiler: str = "") -> str:
+    """Return the package that has a library.
+
+    Args:
+        name: A name of ``libraries.toml``.
+        compiler: Whose version a package has in its name; it need not be installed if its own
+            name says the version.
+    """
+    entry = library_table()[name]
+    if entry.newer is not None and (debian_version() or 0) >= entry.newer.since:
+        return entry.newer.debian
+    if "{version}" not in entry.debian:
+        return entry.debian
+    _, dash, number = compiler.rpartition("-")
+    stated = number if dash and number.isdigit() else _major(find_tool(compiler).version)
+    return entry.debian.format(version=stated)
+
+
+def _major(version: str) -> str:
+    number = re.search(r"\d+(?=\.\d)", version)
+    return number[0] if number else ""
 
 
 def _lacks(what: str, entry: LibraryEntry, package: str) -> EnvironmentLacks:

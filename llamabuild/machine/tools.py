@@ -108,6 +108,17 @@ def locate_tool(name: str) -> Path:
     return path
 
 
+def name_here(name: str) -> str:
+    """Return the name that a program has on PATH here, such as ``clang-22`` for ``clang``.
+
+    What is not installed, and what was named by a path, keeps its name.
+    """
+    try:
+        return name if "/" in name else locate_tool(name).name
+    except EnvironmentLacks:
+        return name
+
+
 def _entry(name: str) -> tuple[ToolEntry | None, str]:
     """Return what is known of a program, and what to do when it is missing."""
     word = Path(name).name

@@ -42,7 +42,7 @@ def render(deployment: Deployment) -> dict[str, str]:
         "models": MODELS,
         "installed": INSTALLED,
         "locked": locks_memory(deployment.arguments),
-        "packages": sorted({*facts().build.packages, *deployment.packages, *deployment.libraries}),
+        "packages": sorted({*facts().build.packages, *deployment.packages}),
         "server": server_words(deployment, f"{deployment.folder}/bin/llama-server", MODEL),
         "cli": server_words(deployment, f"{deployment.folder}/bin/llama-cli", MODEL),
         "service": _service(deployment),

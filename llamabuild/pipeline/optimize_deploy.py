@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from llamabuild.build.by_hand import allocator_file, hand_folder
+from llamabuild.build.by_hand import allocator_file, hand_folder, tree_by_hand
 from llamabuild.build.plan import uses_native
 from llamabuild.machine.allocators import PRELOAD, allocator_entry
-from llamabuild.machine.libraries import library_table
-from llamabuild.machine.tools import tool_table
+from llamabuild.machine.distribution import container_image
+from llamabuild.machine.libraries import library_package
+from llamabuild.machine.tools import name_here, tool_table
 from llamabuild.optimize.translate import locks_memory, server_arguments, with_server
 from llamabuild.types.optimization import Deployment
 from llamabuild.variants.bench_options import by_option
+from llamabuild.variants.fitness import companions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from llamabuild.types.build import Plan
     from llamabuild.types.variant import Variant
 
+GCC_OPENMP = "libgomp1"
 BUNDLED = PurePosixPath("/usr/local/lib")
 """Where a library that comes with this program is expected."""
 
@@ -39,13 +42,15 @@ def deployment_of(variant: Variant, plan: Plan, threads: int) -> Deployment:
     return Deployment(
         variant=variant.name,
         source=variant.source,
+        fetch=tree_by_hand(variant.source),
         build=with_server(plan.by_hand, trained=trained),
         folder=hand_folder(variant.name),
         environment=environment,
         launcher=variant.runtime.launcher,
         arguments=translated.arguments,
         packages=tuple(dict.fromkeys(_packages(variant))),
-        libraries=_libraries(variant),
+        libraries=tuple(_runtime(variant)),
+        image=container_image(),
         files=tuple(path for path in [environment.get("LD_PRELOAD", "")] if path.startswith("/")),
         trained=trained,
         notes=(*translated.notes, *_notes(variant, translated.arguments)),
@@ -64,20 +69,30 @@ def _environment(variant: Variant) -> dict[str, str]:
 
 
 def _packages(variant: Variant) -> Iterator[str]:
-    """Packages of compilers and tools; a version in a name is one in its package's."""
+    """Compilers, tools and what they need; a version in a name is one in its package's."""
     tools = tool_table()
     bolt = ["llvm-bolt"] if variant.optimize.bolt else []
     for name in (variant.toolchain.c, variant.toolchain.cxx, *variant.requires.tools, *bolt):
         plain = _unversioned(name)
         if entry := tools.get(plain):
-            yield entry.debian + name.removeprefix(plain)
+            yield entry.debian + name_here(name).removeprefix(plain)
+    for library in companions(variant):
+        yield library_package(library, name_here(variant.toolchain.c))
+    yield from _libraries(variant)
 
 
 def _libraries(variant: Variant) -> tuple[str, ...]:
     names = [*variant.requires.libraries]
     if variant.allocator.name and (own := allocator_entry(variant.allocator.name).library):
         names.append(own)
-    return tuple(library_table()[name].debian for name in names)
+    return tuple(library_package(name) for name in names)
+
+
+def _runtime(variant: Variant) -> Iterator[str]:
+    """The package that has clang's OpenMP names the one with the library, whatever its version."""
+    own = "openmp" in companions(variant)
+    yield library_package("openmp", name_here(variant.toolchain.c)) if own else GCC_OPENMP
+    yield from _libraries(variant)
 
 
 def _unversioned(name: str) -> str:

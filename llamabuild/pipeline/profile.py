@@ -106,7 +106,7 @@ def run_profile(
         arm = prove(_built(arm), machine.cpu)
         threads = request.threads or machine.usable_threads
         subject = subject_of(arm, model, machine, threads)
-        probes = results.latest_kernel_run(machine.fingerprint, probes=True)
+        probes = results.limits_of(machine.fingerprint)
         started = datetime.now(UTC)
         run = ProfileRun(
             id=f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",

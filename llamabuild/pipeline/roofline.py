@@ -1,4 +1,4 @@
-"""``roofline``: a model, the newest probes of its machine, and what variants reached."""
+"""``roofline``: a model, the probes of its machine, and what variants reached."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _probes(
     request: RooflineRequest, machine: Machine, here: Machine, observer: KernelObserver
 ) -> KernelRun:
     with Results.open() as results:
-        found = results.latest_kernel_run(machine.fingerprint, probes=True)
+        found = results.limits_of(machine.fingerprint)
     if found is not None:
         return found
     if machine.fingerprint != here.fingerprint:

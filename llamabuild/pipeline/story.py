@@ -33,7 +33,7 @@ from llamabuild.source import resolve_again, resolve_source
 from llamabuild.store.builds import files_folder
 from llamabuild.store.locks import cache_in_use, measurement_lock
 from llamabuild.store.results import Results
-from llamabuild.types.run import Run, model_of
+from llamabuild.types.run import NOISE_ARM, Run, model_of
 from llamabuild.variants import load_catalogue, unsupported_reason
 
 from .allocation import prove_allocations, runtime_with_allocator
@@ -311,6 +311,8 @@ def _measure(  # noqa: PLR0917 - all that a measurement hangs on
 ) -> bool:
     """Run blocks until the comparison is decided; False when someone asked to stop."""
     ready = [arm for arm in run.arms if arm.status == "ready" and arm.build and arm.variant]
+    rivals = [arm for arm in run.arms if arm.name not in {run.baseline, NOISE_ARM}]
+    forsaken = bool(rivals) and not any(arm.status == "ready" for arm in rivals)
     observer.measuring(run, len(results.trials(run.id)))
 
     def now(gone: Sequence[DiscardedBlock]) -> Run:
@@ -323,7 +325,9 @@ def _measure(  # noqa: PLR0917 - all that a measurement hangs on
     def ends(trials: Sequence[Trial], gone: Sequence[DiscardedBlock]) -> bool:
         if may_stop(now(gone), trials):
             return True
-        return enough is not None and enough(len(counted_blocks(now(gone), trials)))
+        counted = len(counted_blocks(now(gone), trials))
+        # Within a budget no time goes to a baseline whose rivals all lack something.
+        return enough is not None and (enough(counted) or (forsaken and counted > 0))
 
     return measure(
         run,

@@ -44,7 +44,7 @@ class KernelMaterial:
     variants_run: str
     """Id of the newest run of variants on this machine; empty without one."""
     variants: Roofline | None
-    """Its roofline by the newest probes."""
+    """Its roofline by the probes of its machine."""
 
 
 def prepare_kernels(

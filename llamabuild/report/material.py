@@ -39,7 +39,7 @@ def prepare(
 def load(run_id: str) -> Material:
     """Read a run from the store (an id, a unique start of one, or ``latest``) and compare it.
 
-    The newest probes of its machine come along.
+    The probes of its machine come along.
 
     Raises:
         BadInput: There is no such run.
@@ -50,7 +50,7 @@ def load(run_id: str) -> Material:
     with Results.open() as results:
         run = results.run(run_id)
         trials = results.trials(run.id)
-        kernel_run = results.latest_kernel_run(run.machine.fingerprint, probes=True)
+        kernel_run = results.limits_of(run.machine.fingerprint)
     comparisons = compare_run(run, trials)
     return prepare(run, trials, comparisons, limits(comparisons), kernel_run)
 

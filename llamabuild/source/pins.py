@@ -24,6 +24,8 @@ class PypiPin(Data, frozen=True):
     """Commit of llama.cpp that the tree was taken from."""
     ggml: str
     """Version of ggml in the tree."""
+    layout: str = ""
+    """How the tree is laid out (``build/layouts.toml``); empty: as the present llama.cpp."""
 
 
 class Pins(Data, frozen=True):

@@ -22,6 +22,7 @@ from llamabuild.types.profile import ProfileRun
 from llamabuild.types.run import Arm, DiscardedBlock, Run, Trial
 
 from .kinds import KERNEL_RUNS, LABS, OPTIMIZATIONS, PROFILE_RUNS, VARIANT_RUNS
+from .limits import RUNS, least_disturbed
 from .paths import STATE, state_dir
 
 if TYPE_CHECKING:
@@ -144,21 +145,16 @@ class Results:
         """
         return self._whole(run_id, KERNEL_RUNS, KernelRun)
 
-    def latest_kernel_run(self, fingerprint: str, *, probes: bool = False) -> KernelRun | None:
-        """Return the newest complete run of ``kernels`` on a machine, or None.
-
-        Args:
-            fingerprint: Of the machine.
-            probes: Pass over runs without probes.
-        """
+    def limits_of(self, fingerprint: str) -> KernelRun | None:
+        """Return the complete run of ``kernels`` whose probes were disturbed least, or None."""
         rows = self._rows(
             "SELECT document FROM kernel_runs WHERE fingerprint = ? AND status = 'done'"
-            " AND json_array_length(document, '$.probes') >= ?"
-            " ORDER BY started DESC, id DESC LIMIT 1",
+            " AND json_array_length(document, '$.probes') > 0"
+            " ORDER BY started DESC, id DESC LIMIT ?",
             fingerprint,
-            int(probes),
+            RUNS,
         )
-        return _decode(rows[0][0], KernelRun) if rows else None
+        return least_disturbed([_decode(row[0], KernelRun) for row in rows])
 
     def save_optimization(self, record: Optimization) -> None:
         """Store an optimization whole, or replace what is stored of it."""

@@ -83,6 +83,8 @@ class Deployment(Data, frozen=True, kw_only=True):
     variant: str
     """Its name here."""
     source: str
+    fetch: tuple[tuple[str, ...], ...] = ()
+    """Commands that get its tree; none where no command does."""
     build: tuple[tuple[str, ...], ...]
     """Commands, in the parent of a llama.cpp tree."""
     folder: str
@@ -93,6 +95,8 @@ class Deployment(Data, frozen=True, kw_only=True):
     """Of llama-server and llama-cli, without the model."""
     packages: tuple[str, ...]
     """Debian packages that building it takes, beyond the usual."""
+    image: str = "debian:stable-slim"
+    """Container image that has those packages: of the distribution where it was measured."""
     libraries: tuple[str, ...]
     """Debian packages that running it takes."""
     files: tuple[str, ...]

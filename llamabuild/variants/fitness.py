@@ -51,20 +51,24 @@ def _missing(variant: Variant) -> Iterator[tuple[str, str]]:
     for library in variant.requires.libraries:
         yield from _lack_of_library(library)
     yield from _lack_of_allocator(variant.allocator.name)
-    if not absent and "clang" in Path(variant.toolchain.c).name:
-        yield from _lack_of_companions(variant)
+    for library in () if absent else companions(variant):
+        yield from _lack_of_library(library, variant.toolchain.c)
 
 
-def _lack_of_companions(variant: Variant) -> Iterator[tuple[str, str]]:
-    """What clang leaves to other packages; without omp.h ggml would silently do without OpenMP."""
+def companions(variant: Variant) -> tuple[str, ...]:
+    """Return what clang leaves to other packages, by the names of ``libraries.toml``.
+
+    Without omp.h ggml would silently do without OpenMP.
+    """
+    if "clang" not in Path(variant.toolchain.c).name:
+        return ()
     wanted = {
         "openmp": variant.cmake.get("GGML_OPENMP", "ON").upper() not in CMAKE_OFF,
         "lld": bool(variant.optimize.lto),
         "profdata": variant.optimize.pgo,
         "profile-runtime": variant.optimize.pgo,
     }
-    for library in (library for library, needed in wanted.items() if needed):
-        yield from _lack_of_library(library, variant.toolchain.c)
+    return tuple(library for library, needed in wanted.items() if needed)
 
 
 def _lack_of_tool(name: str) -> Iterator[tuple[str, str]]:

@@ -114,8 +114,8 @@ def test_show_names_every_file_that_added_flags(llamabuild, tmp_path):
     assert '"-fno-plt"]  (native-o3.toml, variants/mine.toml)' in shown
 
 
-def shown(llamabuild, name):
-    return json.loads(llamabuild("show", name, "--json").stdout)
+def shown(llamabuild, name, *options):
+    return json.loads(llamabuild("show", name, *options, "--json").stdout)
 
 
 def test_show_of_a_prebuilt_program_has_nothing_to_build(llamabuild, tmp_path):
@@ -127,11 +127,19 @@ def test_show_of_a_prebuilt_program_has_nothing_to_build(llamabuild, tmp_path):
     assert "cmake" not in llamabuild("show", f"prebuilt:{program}").stdout
 
 
-def test_show_says_what_another_tree_may_need(llamabuild):
-    notes = " ".join(shown(llamabuild, "ik")["notes"])
-    assert "ik-llama-cpp-python" in notes
-    assert "-DLLAMA_BUILD_EXAMPLES=ON" in notes
-    assert shown(llamabuild, "native")["notes"] == []
+def test_show_gives_the_commands_for_a_tree_that_is_known(llamabuild):
+    fork = shown(llamabuild, "ik")
+    assert any("ik-llama-cpp-python==0.1.5" in command for command in fork["tree"])
+    assert [command.split()[0] for command in fork["commands"]] == ["sh", "cmake", "cmake"]
+    assert "-DLLAMA_BUILD_EXAMPLES=ON" in fork["commands"][1]
+    assert fork["notes"] == shown(llamabuild, "native")["notes"] == []
+
+
+def test_show_says_what_an_unknown_tree_may_need(llamabuild):
+    other = shown(llamabuild, "native", "--source", "path:/somewhere")
+    assert other["tree"] == []
+    assert "-DLLAMA_BUILD_EXAMPLES=ON" in " ".join(other["notes"])
+    assert "-DLLAMA_BUILD_EXAMPLES=OFF" in other["commands"][0]
 
 
 def test_show_links_an_allocator(llamabuild):

@@ -7,7 +7,7 @@ import pytest
 
 from llamabuild.errors import BadInput
 from llamabuild.store.results import Results
-from tests.kernel_runs import make_kernel_run
+from tests.kernel_runs import make_kernel_run, make_probe
 from tests.runs import make_run
 
 
@@ -35,7 +35,33 @@ def test_saving_again_replaces_it(results):
     assert results.kernel_runs() == (done,)
 
 
-def test_the_latest_of_a_machine_is_complete_and_of_that_machine(results):
+def probes_of(threads=(1, 2), **factors):
+    """Three probes at these numbers of threads, those of some names times a factor."""
+    return tuple(
+        make_probe(
+            name=name, residence=residence, threads=number, value=100.0 * factors.get(name, 1)
+        )
+        for name, residence in {"int8": "", "read": "memory", "latency": "memory"}.items()
+        for number in threads
+    )
+
+
+def test_the_limits_of_a_machine_are_those_of_the_least_disturbed_run(results):
+    run = make_kernel_run()
+    stored = {
+        "disturbed": probes_of(int8=0.5),
+        "best": probes_of(int8=1.1),
+        "slower latency": probes_of(latency=9),
+        "other threads": probes_of(threads=(4,), int8=2),
+        "newest": probes_of(read=0.9),
+    }
+    for day, (name, probes) in enumerate(stored.items(), start=1):
+        more = {"id": name, "probes": probes, "started": f"2026-01-{day:02d}"}
+        results.save_kernel_run(msgspec.structs.replace(run, **more))
+    assert results.limits_of(run.machine.fingerprint).id == "best"
+
+
+def test_the_limits_of_a_machine_are_of_a_complete_run_on_it_with_probes(results):
     machine = make_kernel_run().machine
     runs = {
         "1": make_kernel_run(started="2026-01-01"),
@@ -47,10 +73,9 @@ def test_the_latest_of_a_machine_is_complete_and_of_that_machine(results):
     }
     for name, run in runs.items():
         results.save_kernel_run(msgspec.structs.replace(run, id=name))
-    assert results.latest_kernel_run(machine.fingerprint).id == "2"
-    assert results.latest_kernel_run(machine.fingerprint, probes=True).id == "1"
-    assert results.latest_kernel_run("other").id == "4"
-    assert results.latest_kernel_run("unheard of") is None
+    assert results.limits_of(machine.fingerprint).id == "1"
+    assert results.limits_of("other").id == "4"
+    assert results.limits_of("unheard of") is None
 
 
 def test_a_killed_run_is_settled(results):

@@ -50,6 +50,7 @@ def test_a_library_in_a_folder_of_the_loader(place, name, file, package):
         libraries.find_library(name)
     assert caught.value.message.startswith(f"'{file}' was not found (needed to ")
     assert caught.value.remedy == f"apt-get install {package}"
+    assert libraries.library_package(name) == package
     (place / file).write_bytes(OURS)
     assert libraries.find_library(name) == place / file
 
@@ -70,6 +71,7 @@ def test_a_library_that_was_renamed_is_asked_for_by_its_name_here(
         libraries.find_library("mimalloc")
     assert caught.value.message.startswith(f"'{file}' was not found")
     assert caught.value.remedy == f"apt-get install {package}"
+    assert libraries.library_package("mimalloc") == package
     (place / "libmimalloc.so.3").write_bytes(OURS)
     assert libraries.find_library("mimalloc") == place / "libmimalloc.so.3"
 
@@ -113,6 +115,9 @@ def test_openmp_is_the_compilers_own(place):
         libraries.find_library("openmp", "clang-19")
     header.write_text("")
     assert libraries.find_library("openmp", "clang-19") == header
+    (place / "clang-19").rename(place / "clang")
+    assert libraries.library_package("openmp", "clang") == "libomp-19-dev"
+    assert libraries.library_package("openmp", "clang-20") == "libomp-20-dev"
 
 
 def test_the_linker_is_the_compilers_own(place):

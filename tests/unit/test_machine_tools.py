@@ -164,6 +164,16 @@ def test_a_clang_without_a_number_counts_by_what_it_says(programs, plain, chosen
     assert tools.find_tool("clang").path.endswith(f"/{chosen}")
 
 
+def test_a_program_is_called_as_it_is_here(programs):
+    compiler(programs, 19, "-19")
+    programs("llvm-bolt-19", "echo 'LLVM version 19.1.7'")
+    names = ("clang", "clang++", "llvm-bolt", "gcc", "/opt/cc/bin/clang")
+    assert [tools.name_here(name) for name in names] == [
+        *("clang-19", "clang++-19", "llvm-bolt-19"),
+        *("gcc", "/opt/cc/bin/clang"),  # not installed, and named by its path
+    ]
+
+
 def test_a_clang_of_which_half_is_missing_does_not_count(programs):
     compiler(programs, 18, "-18")
     programs("clang-19", "echo clang version 19.1.7")
@@ -187,21 +197,28 @@ def test_a_file_of_that_name_that_is_no_program_is_no_version(programs, tmp_path
     assert tools.find_tool("clang").path.endswith("/clang-18")
 
 
+PERF, UBUNTU_PERF = "linux-perf", "linux-tools-generic"
 RELEASES = {
-    "debian": ({"ID": "debian", "VERSION_ID": "13"}, "linux-perf"),
-    "ubuntu": ({"ID": "ubuntu", "ID_LIKE": "debian", "VERSION_ID": "24.04"}, "linux-tools-generic"),
-    "mint": ({"ID": "linuxmint", "ID_LIKE": "ubuntu debian"}, "linux-tools-generic"),
-    "none": ({}, "linux-perf"),
+    "debian": ({"ID": "debian", "VERSION_ID": "13"}, PERF, "debian:13-slim"),
+    "sid": ({"ID": "debian"}, PERF, "debian:stable-slim"),
+    "ubuntu": (
+        {"ID": "ubuntu", "ID_LIKE": "debian", "VERSION_ID": "24.04"},
+        UBUNTU_PERF,
+        "ubuntu:24.04",
+    ),
+    "mint": ({"ID": "linuxmint", "ID_LIKE": "ubuntu debian"}, UBUNTU_PERF, "debian:stable-slim"),
+    "none": ({}, PERF, "debian:stable-slim"),
 }
 
 
 @pytest.mark.parametrize("name", RELEASES)
 def test_perf_is_in_another_package_of_ubuntu(programs, monkeypatch, name):
-    release, package = RELEASES[name]
+    release, package, image = RELEASES[name]
     monkeypatch.setattr(distribution, "_release", lambda: release)
     distribution.is_ubuntu.cache_clear()
     with pytest.raises(EnvironmentLacks, match=f"apt-get install {package}$"):
         tools.locate_tool("perf")
+    assert distribution.container_image() == image
     distribution.is_ubuntu.cache_clear()
 
 

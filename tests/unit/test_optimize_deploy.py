@@ -93,13 +93,16 @@ def test_a_preloaded_allocator_settings_and_a_launcher():
     assert found.launcher == ("taskset", "-c", "0-1")
     assert found.arguments[:2] == ("--threads", "4")
     assert found.arguments[2:4] == ("--load-mode", "none")
-    assert found.libraries == ("libmimalloc2.0",)
+    assert found.libraries[0] == "libgomp1"
+    assert found.libraries[1].startswith("libmimalloc")
     files = render(found)
     unit = files["llama-server.service"]
     assert "ExecStart=/usr/bin/taskset -c 0-1 /opt/llama.cpp/bin/llama-server --model" in unit
     assert 'Environment="LD_PRELOAD=libmimalloc.so.2"' in unit
     assert "LimitMEMLOCK" not in unit
-    assert "libmimalloc2.0" in files["Dockerfile"].split("AS build")[1]
+    build, final = files["Dockerfile"].split("\nFROM ")[-2:]
+    assert f"apt-get install -y --no-install-recommends {' '.join(found.libraries)}\n" in final
+    assert "libmimalloc" in build
     assert "export LD_PRELOAD=libmimalloc.so.2" in files["run.sh"]
 
 
@@ -117,8 +120,28 @@ def test_locked_memory_and_training_are_provided_for():
         in render(deployed("native+load-mode=mlock"))["llama-server.service"]
     )
     assert "COPY MODEL.gguf /src/MODEL.gguf" in render(deployed("native+pgo"))["Dockerfile"]
+
+
+def test_clang_brings_its_openmp_where_it_is_built_and_where_it_runs():
     clang = deployed("native+clang-19")
-    assert {"clang-19"} <= set(clang.packages)
+    assert {"clang-19", "libomp-19-dev"} <= set(clang.packages)
+    assert clang.libraries == ("libomp-19-dev",)
+    assert {"lld-19"} <= set(deployed("native+clang-19+lto").packages)
+    without = deployed("native+clang-19+no-openmp")
+    assert not any("omp-" in package for package in (*without.packages, *without.libraries))
+
+
+def test_the_image_is_of_the_distribution_that_has_the_packages():
+    docker = render(deployed("native", image="debian:12-slim"))["Dockerfile"]
+    assert [line for line in docker.splitlines() if line.startswith("FROM")] == [
+        "FROM debian:12-slim AS build",
+        "FROM debian:12-slim",
+    ]
+
+
+def test_where_the_tree_comes_from_is_said_in_comments():
+    for text in (render(deployed("native"))[name] for name in ("build.sh", "Dockerfile")):
+        assert "#   mv llama_cpp_python-0.3.36/vendor/llama.cpp llama.cpp\n" in text
 
 
 def test_whatever_a_word_holds_it_stays_one_word():

@@ -304,6 +304,29 @@ def test_a_run_ends_when_its_request_has_enough(monkeypatch):
     assert seen == [BLOCKS - 2] * 2
 
 
+def test_within_a_budget_no_time_goes_to_a_baseline_whose_rivals_all_lack_something(monkeypatch):
+    run = finished("x")
+    arms = tuple(
+        arm if arm.name == run.baseline else msgspec.structs.replace(arm, status="unsupported")
+        for arm in run.arms
+    )
+    alone = msgspec.structs.replace(run, arms=arms)
+    with Results.open() as results:
+        trials = results.trials(run.id)
+        monkeypatch.setattr(
+            story,
+            "measure",
+            lambda _run, _arms, _results, watcher: watcher.may_stop(trials, ()),
+        )
+
+        def ends(which, enough):
+            return story._measure(which, Inputs(), results, Observer(), Interrupts(), enough)
+
+        assert ends(alone, lambda _: False) is True
+        assert ends(run, lambda _: False) is False
+        assert ends(alone, None) is False
+
+
 @pytest.mark.parametrize(
     ("wishes", "says"),
     [

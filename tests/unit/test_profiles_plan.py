@@ -209,10 +209,10 @@ def test_by_hand_a_profile_is_trained_between_two_builds():
 def test_by_hand_clang_merges_and_bolt_follows(tools):
     tools.compiler = CLANG
     commands = plan(pgo=True, bolt=True, toolchain=CLANG_19).by_hand
-    merge = next(c for c in commands if c[0] == "llvm-profdata")
+    merge = next(c for c in commands if c[0] == "llvm-profdata-19")
     assert merge[-2:] == ("merged.profdata", "counters")
     assert any("-fprofile-use=../merged.profdata" in a for c in commands for a in c)
-    assert [c[0] for c in commands].count("llvm-bolt") == 4
+    assert sum(c[0].startswith("llvm-bolt") for c in commands) == 4
     assert all("{" not in argument for command in commands for argument in command)
 
 

@@ -1,6 +1,9 @@
 #!/bin/sh
 # Builds {{ d.variant }} in the parent folder of a llama.cpp tree ({{ d.source }}).
 # Debian packages: {{ packages|join(" ") }}
+{% for command in d.fetch %}
+{{ "# The tree, where there is none:\n" if loop.first }}#   {{ command|joined }}
+{% endfor %}
 set -eu
 {% for command in d.build %}
 {{ command|joined }}
