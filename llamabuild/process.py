@@ -24,8 +24,8 @@ READ_SIZE = 1 << 16
 GRACE_SECONDS = 2.0
 PROBE_SECONDS = 10.0
 FIRST_LOOK_SECONDS = 0.002
-LOOK_SECONDS = 0.25
-"""Looks at a running program begin often, for short ones, and get rare, not to disturb it."""
+LOOK_SHARE, LOOK_SECONDS = 0.1, 0.25
+"""Looks at a running program get rare, not to disturb it: after a tenth of its time so far."""
 PROC = Path("/proc")
 KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "USER")  # ccache hashes LANG: not it
 
@@ -44,11 +44,12 @@ class Finished:
     timed_out: bool
     wall_seconds: float
     usage: struct_rusage
-    """Its ``ru_maxrss`` is no measure of the program: Linux counts into it what the process was
-    before it became the program, which with vfork is us."""
+    """Its ``ru_maxrss`` alone is no measure of the program: Linux counts into it what the process
+    was before it became the program, which with vfork is us."""
     peak_rss_bytes: int | None = None
-    """Most memory that the program itself, without its children, was seen to have resident; None
-    if it ended before anyone could look. Growth in its last quarter of a second may be missing."""
+    """Most memory that the program had resident; None if it ended before anyone could look. Of a
+    program that had less than this process had, growth in the last tenth of its time, a quarter of
+    a second at most, may be missing."""
     stopped: bool = False
     """``until`` asked for its end."""
 
@@ -157,6 +158,7 @@ def run(
     deadline = None if timeout_seconds is None else begun + timeout_seconds
     with started(argv, cwd=cwd, environment=environment, closed=closed) as child:
         watch = _Watch(child.pid, until)
+        inherited = _peak_rss_bytes(os.getpid()) or 0
         streams = _Streams(child, output_limit, on_line, log)
         in_time = streams.pump(deadline, watch)
         if watch.stopped or not in_time:
@@ -172,7 +174,7 @@ def run(
         timed_out=not in_time,
         wall_seconds=time.monotonic() - begun,
         usage=usage,
-        peak_rss_bytes=watch.peak_rss_bytes,
+        peak_rss_bytes=_peak(watch.peak_rss_bytes, usage.ru_maxrss * 1024, inherited),
         stopped=watch.stopped,
     )
 
@@ -239,7 +241,8 @@ class _Watch:
         self._pid = pid
         self._until = until
         self._pause = FIRST_LOOK_SECONDS
-        self._next = time.monotonic() + self._pause
+        self._begun = time.monotonic()
+        self._next = self._begun + self._pause
         self.peak_rss_bytes: int | None = None
         self.stopped = False
 
@@ -251,9 +254,21 @@ class _Watch:
             if peak is not None:
                 self.peak_rss_bytes = max(peak, self.peak_rss_bytes or 0)
             self.stopped = self._until is not None and self._until(self._pid)
-            self._pause = min(2 * self._pause, LOOK_SECONDS)
+            often = LOOK_SHARE * (now - self._begun)
+            self._pause = min(2 * self._pause, max(often, FIRST_LOOK_SECONDS), LOOK_SECONDS)
             self._next = now + self._pause
         return max(self._next - now, 0.0)
+
+
+def _peak(seen: int | None, reported: int, inherited: int) -> int | None:
+    """Return the most memory that a child had, in bytes; None where nobody knows.
+
+    The kernel's own figure for a child that ended is exact but begins with what its parent had
+    at most when it was started: below that only what was seen counts.
+    """
+    if reported > inherited:
+        return max(reported, seen or 0)
+    return seen
 
 
 def _peak_rss_bytes(pid: int) -> int | None:

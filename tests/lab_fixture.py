@@ -17,14 +17,15 @@ from llamabuild.variants.axes import make_axis
 from tests import report_fixture, sweep_fixture
 from tests.kernel_report_fixture import kernel_run
 from tests.optimize_lab import SimulatedLab, surveyed_record
-from tests.profile_fixture import make_profile
+from tests.profile_fixture import make_profile, make_workload
 from tests.runs import MACHINE, make_model
 from tests.unit.test_optimize_deploy import deployed
 
 LAB_ID = "l20261127-120000-abcd"
 NO_TOOL = "the tree has no llama-batched-bench"
 DONE_PARTS = (
-    "limits", "baseline", "profile", "threads", "waiting", "builds", "challenge", "kernels",
+    "limits", "baseline", "profile", "misses", "threads", "affinity", "waiting", "quantization",
+    "builds", "challenge", "kernels",
 )  # fmt: skip
 
 
@@ -88,16 +89,40 @@ def waiting(spinning=1.2):
     return sweep_fixture.material(axis, lambda name: spinning if "poll=100" in name else 1.0)
 
 
+@cache
+def pinning(bound=1.0):
+    axis = make_axis("cpu-mask", ["0x1", "0x3"], {})
+    return sweep_fixture.material(axis, lambda name: bound if "0x3" in name else 1.0)
+
+
+@cache
+def layers(*measured):
+    """A sweep over layers on a GPU, of which only these could be measured."""
+    axis = make_axis("gpu-layers", ["0", "99"], {})
+    gone = [f"native+gpu-layers={n}" for n in ("0", "99") if n not in measured]
+    return sweep_fixture.material(axis, lambda _: 1.0, missing=gone)
+
+
+@cache
+def formats():
+    return sweep_fixture.formats_material()
+
+
 def lab_material(**changes):
     values = {
         "record": lab_record(),
         "runs": {
             "baseline": built(),
             "threads": threads(),
+            "affinity": pinning(),
+            "quantization": formats(),
             "waiting": waiting(0.8),
             "builds": built(),
         },
-        "profiles": {"profile": profile_document(make_profile())},
+        "profiles": {
+            "profile": profile_document(make_profile()),
+            "misses": profile_document(make_profile(make_workload("pp32"))),
+        },
         "kernels": {"kernels": prepare_kernels(kernel_run())},
         "optimizations": {"challenge": optimized(("pgo", 1.15), ("hugealloc", 1.35))},
     }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from llamabuild.errors import EnvironmentLacks
 from llamabuild.process import run
 from llamabuild.types.kv_cache import PADDING
+from llamabuild.variants.bench_options import without
 
 from .arguments import timed_arguments
 from .task import BadOutput
@@ -32,9 +33,12 @@ def common_argv(program: Path, task: Task, runtime: Runtime) -> list[str]:
 
     A thread count of the variant's own replaces the run's.
     """
-    own = timed_arguments(runtime.bench).arguments
-    threads = () if "--threads" in own else ("--threads", str(task.threads))
-    return [*runtime.launcher, str(program), "-m", str(task.model), *threads, *own]
+    generation, prompt = (runtime.threads.get(kind) for kind in ("tg", "pp"))
+    bench = without(runtime.bench, "-t") if generation else runtime.bench
+    own = timed_arguments(bench).arguments
+    threads = () if "--threads" in own else ("--threads", str(generation or task.threads))
+    batch = ("--threads-batch", str(prompt)) if prompt else ()
+    return [*runtime.launcher, str(program), "-m", str(task.model), *threads, *batch, *own]
 
 
 def padded_context(tokens: int) -> int:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from llamabuild.variants.bench_options import by_option, without
+
 from .dialect import facts as dialects
 from .dialect import translated
 from .task import BadOutput, Measured
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
     from .dialect import Dialect
     from .task import Task
+
+THREADS = "-t"
 
 
 def bench_argv(program: Path, task: Task, runtime: Runtime, dialect: Dialect) -> list[str]:
@@ -32,13 +36,16 @@ def bench_argv(program: Path, task: Task, runtime: Runtime, dialect: Dialect) ->
 def program_argv(program: Path, task: Task, runtime: Runtime, dialect: Dialect) -> list[str]:
     """Return the same without what starts the program."""
     sizes = {kind.option: "0" for kind in kinds_of().values()}
+    own = runtime.threads.get(task.workload.kind)
+    bench = without(runtime.bench, THREADS) if own else runtime.bench
+    threads = () if THREADS in by_option(bench) else (THREADS, str(own or task.threads))
     sizes[kinds_of()[task.workload.kind].option] = str(task.workload.tokens)
     return [
         str(program),
         *("-m", str(task.model), "-o", dialect.format, "-r", str(task.repetitions)),
-        *(() if {"-t", "--threads"} & set(runtime.bench) else ("-t", str(task.threads))),
+        *threads,
         *(argument for pair in sizes.items() for argument in pair),
-        *translated(runtime.bench, dialect).arguments,
+        *translated(bench, dialect).arguments,
     ]
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from llamabuild.errors import EnvironmentLacks
 from llamabuild.machine.allocators import LINK, allocator_entry
-from llamabuild.machine.libraries import library_table
+from llamabuild.machine.libraries import library_file
 from llamabuild.machine.tools import name_here
 from llamabuild.source.pins import pin_for
 from llamabuild.source.spec import GitSpec, PypiSpec, parse_source
 from llamabuild.types.variant import Flags
 
-from .bolt import bolt
+from .bolt import bolt, bolt_tool
 from .library_flags import CLANG
 from .pgo import MERGED, instrument_flags, use_flags
 from .training import training
@@ -30,19 +31,25 @@ PROVIDE = 'f=$1; shift; test -e "$f" || { mkdir -p "${f%/*}" && printf "%s\\n" "
 """Writes a file's lines, unless there is such a file."""
 
 
-def tree_by_hand(source: str) -> Commands:
+def tree_by_hand(source: str, commit: str = "") -> Commands:
     """Return the commands that fetch a tree and put it where the others expect it.
 
     Empty for a folder, and for a package of which it is not known where the tree lies in it.
+
+    Args:
+        source: As a user names it.
+        commit: What the branch or tag of a repository meant.
 
     Raises:
         BadInput: It is none of a source's forms.
     """
     spec = parse_source(source)
     if isinstance(spec, GitSpec):
+        git = ("git", "-C", TREE)
         return (
-            ("git", "clone", spec.url, TREE),
-            ("git", "-C", TREE, "checkout", "--detach", spec.ref),
+            ("git", "init", "--quiet", TREE),
+            (*git, "fetch", "--depth=1", spec.url, commit or spec.ref),
+            (*git, "checkout", "--quiet", "--detach", "FETCH_HEAD"),
         )
     if not isinstance(spec, PypiSpec) or not (pin := pin_for(spec.name, spec.version)):
         return ()
@@ -91,7 +98,7 @@ def pgo_by_hand(
 def bolt_by_hand(folder: str) -> Commands:
     """Return what follows a build: instrument its libraries, train, rewrite them."""
     names = [PurePosixPath(p).name.replace("*", "") for p in bolt().libraries]
-    program = name_here("llvm-bolt")
+    program = bolt_here()
     count: list[tuple[str, ...]] = []
     rewrite: list[tuple[str, ...]] = []
     for name in names:
@@ -133,11 +140,19 @@ def allocator_file(allocator: Allocator) -> str:
         BadInput: There is no allocator of that name.
     """
     entry = allocator_entry(allocator.name)
-    return entry.bundled or (library_table()[entry.library].file if entry.library else "")
+    return entry.bundled or (library_file(entry.library) if entry.library else "")
 
 
 def _train(folder: str) -> tuple[str, ...]:
     return (f"{folder}/bin/{training().program}", "-m", "MODEL.gguf", *training().arguments)
+
+
+def bolt_here() -> str:
+    """Return llvm-bolt as it is called: by its own path, as :func:`.bolt.bolt_tool` says why."""
+    try:
+        return bolt_tool().path
+    except EnvironmentLacks:
+        return "llvm-bolt"
 
 
 def version_here(compiler: str) -> str:

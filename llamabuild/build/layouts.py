@@ -65,7 +65,7 @@ def pinned_layout(source: str) -> Layout | None:
     spec = parse_source(source)
     if not isinstance(spec, PypiSpec) or not (pin := pin_for(spec.name, spec.version)):
         return None
-    return next((layout for layout in layouts() if layout.name == pin.layout), Layout())
+    return next((layout for layout in layouts() if layout.name == pin.layout != ""), Layout())
 
 
 def _sha256(path: Path) -> str:

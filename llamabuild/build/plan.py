@@ -322,8 +322,11 @@ def reproduction(
     release = {"CMAKE_C_FLAGS_RELEASE": library.c, "CMAKE_CXX_FLAGS_RELEASE": library.cxx}
     variables |= {n: " ".join(("-O3", "-DNDEBUG", *f)) for n, f in release.items() if f}
     if library.link:
-        linked = (variables.get("CMAKE_SHARED_LINKER_FLAGS", ""), *library.link)
-        variables["CMAKE_SHARED_LINKER_FLAGS"] = " ".join(filter(None, linked))
+        # Static programs and the backends that a dispatching build loads have flags of their own.
+        for kind in ("SHARED", "MODULE", "EXE"):
+            given = variables.get(f"CMAKE_{kind}_LINKER_FLAGS", "")
+            linked = " ".join(filter(None, (given, *library.link)))
+            variables[f"CMAKE_{kind}_LINKER_FLAGS"] = linked
     if allocator := linked_by_hand(variant.allocator):
         given = variables.get("CMAKE_EXE_LINKER_FLAGS", "")
         variables["CMAKE_EXE_LINKER_FLAGS"] = " ".join(filter(None, (allocator, given)))

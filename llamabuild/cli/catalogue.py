@@ -118,6 +118,8 @@ def show(*, name: str, source: str | None, variants_dirs: tuple[Path, ...], as_j
     for line in (*commands, *notes):
         click.echo(f"  {line}")
     click.echo(f"\nIt is run as:\n  {_run_command(variant)}")
+    for kind, count in variant.runtime.threads.items():
+        click.echo(f"  (with -t {count} where {kind} is measured)")
 
 
 def _build_commands(variant: Variant) -> list[str]:
@@ -157,9 +159,9 @@ def _tree_notes(variant: Variant) -> list[str]:
     notes = [f"(llama.cpp is the tree of {variant.source})"]
     for layout in layouts():
         own = [f"-D{name}={value}" for name, value in layout.cmake.items()]
-        notes.append(f"(if it has {layout.has}, cmake needs {shlex.join(own)}, too,")
-        notes.append("and this before it:)")
-        notes += [shlex.join(command) for command in provided_by_hand(layout.absent)]
+        notes.append(f"(if it has {layout.has}, cmake needs {shlex.join(own)}, too)")
+        provided = map(shlex.join, provided_by_hand(layout.absent))
+        notes += [f"(and before cmake: {command})" for command in provided]
     return notes
 
 

@@ -165,8 +165,14 @@ def _of_compiler(entry: LibraryEntry, compiler: str) -> Path:
     raise _lacks(what, entry, package)
 
 
+def library_file(name: str) -> str:
+    """Return the file name of a shared library in this release; empty for what is none."""
+    entry = library_table()[name]
+    return entry.newer.file if entry.newer and _is_newer(entry.newer) else entry.file
+
+
 def library_package(name: str, compiler: str = "") -> str:
-    """Return the package that has a library.
+    """Return the package that has a library, as :func:`library_file` calls it.
 
     Args:
         name: A name of ``libraries.toml``.
@@ -174,13 +180,20 @@ def library_package(name: str, compiler: str = "") -> str:
             name says the version.
     """
     entry = library_table()[name]
-    if entry.newer is not None and (debian_version() or 0) >= entry.newer.since:
+    if entry.newer is not None and _is_newer(entry.newer):
         return entry.newer.debian
     if "{version}" not in entry.debian:
         return entry.debian
     _, dash, number = compiler.rpartition("-")
     stated = number if dash and number.isdigit() else _major(find_tool(compiler).version)
     return entry.debian.format(version=stated)
+
+
+def _is_newer(newer: NewerLibrary) -> bool:
+    """What is installed decides; where nothing is, the release."""
+    if find_shared(newer.file) is not None:
+        return True
+    return (debian_version() or 0) >= newer.since
 
 
 def _major(version: str) -> str:

@@ -29,7 +29,7 @@ def newest_version(name: str, together: tuple[str, ...] = ()) -> str:
     best = max(numbers)
     plain = shutil.which(name)
     complete = plain is not None and all(shutil.which(other) for other in together)
-    if plain is not None and complete and _major(plain) >= best:
+    if plain is not None and complete and major_of(plain) >= best:
         return name
     return f"{name}-{best}"
 
@@ -52,7 +52,7 @@ def _complete(number: int, together: tuple[str, ...]) -> bool:
 
 
 @cache
-def _major(program: str) -> int:
+def major_of(program: str) -> int:
     """Return the major version that a program states; -1 if it states none.
 
     What stands in parentheses is the packager's, who may have a version too:

@@ -18,7 +18,7 @@ from llamabuild.types.base import Data
 from llamabuild.types.machine import Tool
 
 from .distribution import is_ubuntu
-from .newest import newest_version
+from .newest import major_of, newest_version
 
 VERSION_TIMEOUT_SECONDS = 20.0
 REAL_COMPILERS = {"c": "cc1", "c++": "cc1plus"}
@@ -109,14 +109,34 @@ def locate_tool(name: str) -> Path:
 
 
 def name_here(name: str) -> str:
-    """Return the name that a program has on PATH here, such as ``clang-22`` for ``clang``.
+    """Return the name by which commands for people call a program: with its version, if it has it.
 
-    What is not installed, and what was named by a path, keeps its name.
+    ``clang`` becomes ``clang-22``, also where there is a plain one of the same file, so that it
+    goes with the packages of that version. What is not installed, and what was named by a path,
+    keeps its name.
     """
+    if "/" in name:
+        return name
     try:
-        return name if "/" in name else locate_tool(name).name
+        path = locate_tool(name)
     except EnvironmentLacks:
         return name
+    entry = tool_table().get(name)
+    if entry is None or not entry.versioned or path.name != name:
+        return path.name
+    numbered = f"{name}-{major_of(str(path))}"
+    other = shutil.which(numbered)
+    return numbered if other and Path(other).resolve() == path.resolve() else name
+
+
+def package_here(name: str) -> str:
+    """Return the package of a program that commands call so; empty for one that is not known."""
+    entry = tool_table().get(name)
+    if entry is not None:
+        return entry.system_package
+    base, _, number = name.rpartition("-")
+    known = tool_table().get(base)
+    return f"{known.debian}-{number}" if known and known.versioned and number.isdigit() else ""
 
 
 def _entry(name: str) -> tuple[ToolEntry | None, str]:

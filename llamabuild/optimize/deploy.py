@@ -1,4 +1,4 @@
-"""The result in a form that carries it: commands, a systemd unit, a Dockerfile fragment.
+"""The result in a form that carries it: commands, a systemd unit, a Dockerfile.
 
 Every word is quoted for the language that it stands in; nothing is put together as text.
 """
@@ -15,8 +15,6 @@ import jinja2
 from .translate import facts, locks_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from llamabuild.types.optimization import Deployment
 
 MODEL = "MODEL.gguf"
@@ -24,6 +22,7 @@ INSTALLED = "/opt/llama.cpp"
 MODELS = "/srv/models/model.gguf"
 ABSOLUTE = "/usr/bin/"
 """Where systemd finds what starts the server."""
+GCC_OPENMP, OPENMP = "libgomp1", ("libgomp", "libomp")
 FILES = {
     "build.sh": "build.sh",
     "run.sh": "run.sh",
@@ -36,13 +35,17 @@ FILES = {
 def render(deployment: Deployment) -> dict[str, str]:
     """Return the files of a deployment by name."""
     environment = _environment()
+    libraries = deployment.libraries
+    if not any(name.startswith(OPENMP) for name in libraries):
+        libraries = (GCC_OPENMP, *libraries)  # in records from before it was among them
     context = {
         "d": deployment,
         "model": MODEL,
         "models": MODELS,
         "installed": INSTALLED,
         "locked": locks_memory(deployment.arguments),
-        "packages": sorted({*facts().build.packages, *deployment.packages}),
+        "packages": sorted({*facts().build.packages, *deployment.packages, *libraries}),
+        "libraries": libraries,
         "server": server_words(deployment, f"{deployment.folder}/bin/llama-server", MODEL),
         "cli": server_words(deployment, f"{deployment.folder}/bin/llama-cli", MODEL),
         "service": _service(deployment),
@@ -56,12 +59,6 @@ def render(deployment: Deployment) -> dict[str, str]:
 def server_words(deployment: Deployment, program: str, model: str) -> list[str]:
     """Return the words that start a program."""
     return [*deployment.launcher, program, "--model", model, *deployment.arguments]
-
-
-def command_line(environment: Mapping[str, str], words: Sequence[str]) -> str:
-    """Return one line for a shell, with the variables before the program."""
-    assignments = [f"{name}={shlex.quote(value)}" for name, value in environment.items()]
-    return " ".join([*assignments, shlex.join(words)])
 
 
 def systemd_word(word: str) -> str:
@@ -106,5 +103,5 @@ def _environment() -> jinja2.Environment:
         json=lambda words: json.dumps(words, ensure_ascii=False),
         docker=docker_value,
     )
-    environment.globals.update(assignment=systemd_assignment, line=command_line)
+    environment.globals.update(assignment=systemd_assignment)
     return environment

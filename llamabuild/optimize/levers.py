@@ -138,7 +138,8 @@ def _setting_reasons(entry: LeverFacts, part: str, situation: Situation) -> Iter
     setting, _, value = part.partition(EQUALS)
     if not value:
         yield "which CPUs there are is not known"
-    set_by_base = f"{setting}{EQUALS}" in situation.base
+    own = {setting, "threads"} if setting.endswith("threads") else {setting}
+    set_by_base = any(part.partition(EQUALS)[0] in own for part in situation.base.split("+"))
     if entry.default and not set_by_base and value == entry.default.format_map(situation.words()):
         yield "it is the default"
     if entry.below == PROMPT and int(value) >= situation.prompt_tokens:

@@ -11,6 +11,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+CMAKE = ("cmake",)
 CONFIGURE, BUILD, TARGETS = "-S", "--build", "--target"
 
 
@@ -40,6 +41,7 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``deploy.toml``."""
 
     option: dict[str, Option]
+    layout: dict[str, dict[str, Option]]
     locked: Locked
     build: ServerBuild
 
@@ -58,16 +60,18 @@ def facts() -> Facts:
     return msgspec.toml.decode(text, type=Facts)
 
 
-def server_arguments(options: Mapping[str, Sequence[str]]) -> Translation:
+def server_arguments(options: Mapping[str, Sequence[str]], layout: str = "") -> Translation:
     """Translate llama-bench's options; one that has no counterpart becomes a note.
 
     Args:
         options: By their short names, with their values.
+        layout: Of the tree, whose server may call some otherwise.
     """
+    table = {**facts().option, **facts().layout.get(layout, {})}
     arguments: list[str] = []
     notes: list[str] = []
     for name, values in options.items():
-        known, value = facts().option.get(name), " ".join(values)
+        known, value = table.get(name), " ".join(values)
         if known is None:
             words = " ".join([name, *values])
             notes.append(f"llama-bench's {words} has no counterpart in llama-server.")
@@ -86,23 +90,29 @@ def locks_memory(arguments: Sequence[str]) -> bool:
     return any(mode in arguments for mode in facts().locked.load_modes)
 
 
-def with_server(commands: Sequence[Sequence[str]], *, trained: bool) -> tuple[tuple[str, ...], ...]:
+def with_server(
+    commands: Sequence[tuple[str, ...]], *, trained: bool
+) -> tuple[tuple[str, ...], ...]:
     """Return the commands of a build that makes llama-server and llama-cli.
 
     Args:
         commands: CMake's, and others that are left alone.
         trained: What it made before is run in between, so it goes on making that.
     """
-    return tuple(tuple(_with_server(command, trained=trained)) for command in commands)
+    builds = [n for n, words in enumerate(commands) if words[:1] == CMAKE and BUILD in words]
+    return tuple(
+        tuple(_with_server(command, trained=trained, last=place == builds[-1]))
+        for place, command in enumerate(commands)
+    )
 
 
-def _with_server(command: Sequence[str], *, trained: bool) -> list[str]:
+def _with_server(command: tuple[str, ...], *, trained: bool, last: bool) -> list[str]:
     words = list(command)
-    if words[:1] != ["cmake"]:
+    if command[:1] != CMAKE:
         return words
     if BUILD in words:
         kept = words if trained else words[: words.index(TARGETS) + 1]
-        return [*kept, *facts().build.targets]
+        return [*kept, *facts().build.targets] if last else words
     if CONFIGURE in words:
         given = facts().build.variables
         names = tuple(f"-D{name}=" for name in given)

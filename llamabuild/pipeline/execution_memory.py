@@ -28,7 +28,7 @@ def memory_key(run: Run, arm: Arm, workload: Workload) -> str:
         run.machine.fingerprint,  # a store may be shared, and dispatching builds pick by the CPU
         arm.build.id,
         sorted(runtime.environment.items()),
-        (runtime.bench, runtime.launcher),
+        (runtime.bench, runtime.launcher, *sorted(runtime.threads.items())),
         arm.variant.allocator,
         model_of(run, arm).sha256,
         (workload.kind, workload.tokens, workload.name),

@@ -67,7 +67,7 @@ def check_model_fits(model: Model, memory_bytes: int) -> None:
 def without_the_too_large(run: Run, arms: Sequence[Arm]) -> tuple[Arm, ...]:
     """Return the arms; those beyond the memory or the model's context say so.
 
-    Asked of arms that choose their context or their model.
+    The context is asked of arms that choose it, or their model.
     """
     return tuple(_fitted(arm, run) for arm in arms)
 
@@ -77,8 +77,6 @@ def _fitted(arm: Arm, run: Run) -> Arm:
     if arm.status != "pending" or arm.variant is None:
         return arm
     runtime, model = arm.variant.runtime, model_of(run, arm)
-    if not (DEPTH in by_option(runtime.bench) or runtime.program or runtime.quantization):
-        return arm
     guesses = run.draft.size_bytes if run.draft and runtime.mode == DRAFT else 0
     need = model.size_bytes + guesses + (_cache(runtime, model, run.workloads) or 0)
     if need > USABLE * memory:
@@ -86,6 +84,8 @@ def _fitted(arm: Arm, run: Run) -> Arm:
             f"model and KV cache need {need / 1e9:,.1f} GB, this machine has {memory / 1e9:,.1f}"
         )
         return msgspec.structs.replace(arm, status="unsupported", reason=reason)
+    if not (DEPTH in by_option(runtime.bench) or runtime.program or runtime.quantization):
+        return arm  # llama-bench itself goes beyond a model's context and says nothing
     positions = _positions(runtime, run.workloads)
     if positions is not None and 0 < model.context_length < positions:
         reason = (

@@ -293,7 +293,8 @@ def _result(record: Optimization, lab: RunLab) -> dict[str, object]:
             ]
             peaks[arm] = max(known, default=None)
     variant, plan = lab.planned(parts)
-    return {"peak_bytes": peaks, "deployment": deployment_of(variant, plan, record.threads)}
+    deployment = deployment_of(variant, plan, lab.source(variant), record.threads)
+    return {"peak_bytes": peaks, "deployment": deployment}
 
 
 def _close(record: Optimization, status: str, **changes: object) -> Optimization:

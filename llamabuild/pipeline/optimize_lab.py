@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from llamabuild.optimize.lab import Order
     from llamabuild.types.build import Plan
+    from llamabuild.types.inputs import Source
     from llamabuild.types.machine import Cpu
     from llamabuild.types.optimization import Configuration, Optimization
     from llamabuild.types.run import Arm, Run, Trial
@@ -101,6 +102,7 @@ class RunLab:
             variant.allocator,
             sorted(runtime.environment.items()),
             sorted(by_option(runtime.bench).items()),
+            sorted(runtime.threads.items()),
             runtime.launcher,
         )
         return repr(words)
@@ -118,6 +120,10 @@ class RunLab:
         """Return a configuration's variant and the plan of its build."""
         variant = self._variant(configuration)
         return variant, self._place.maker.plan(variant)
+
+    def source(self, variant: Variant) -> Source:
+        """Return the tree of a variant."""
+        return self._place.maker.sources.of(variant)
 
     def measure(self, order: Order) -> Measurement:
         """Run the order, or what a stop left of it; see :class:`llamabuild.optimize.lab.Lab`."""

@@ -43,6 +43,7 @@ class Recipes:
             variant.allocator,
             runtime.environment,
             by_option(runtime.bench),
+            runtime.threads,
             runtime.launcher,
             runtime.program,
             runtime.mode,

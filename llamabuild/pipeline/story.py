@@ -326,7 +326,7 @@ def _measure(  # noqa: PLR0917 - all that a measurement hangs on
         if may_stop(now(gone), trials):
             return True
         counted = len(counted_blocks(now(gone), trials))
-        # Within a budget no time goes to a baseline whose rivals all lack something.
+        # Within a budget one block is enough of a baseline whose rivals all lack something.
         return enough is not None and (enough(counted) or (forsaken and counted > 0))
 
     return measure(

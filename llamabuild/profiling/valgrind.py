@@ -105,6 +105,7 @@ def simulate(
     """
     tool = find_valgrind()
     entered = facts().entered
+    limit = timeout_seconds or facts().seconds
     with scratch_dir("callgrind-") as folder:
         output = Path(folder) / OUTPUT
         finished = run(
@@ -119,10 +120,11 @@ def simulate(
                 launcher,
             ),
             closed=True,
-            timeout_seconds=timeout_seconds or facts().seconds,
+            timeout_seconds=limit,
         )
         if finished.timed_out:
-            raise TookTooLong(finished.failure())
+            message = f"did not finish within {limit:.0f} s"
+            raise TookTooLong(message)
         if not finished.ok:
             raise CannotSimulate(_failure(finished.failure(), finished.stderr))
         return _last(sorted(Path(folder).glob(f"{OUTPUT}*"), key=_number))

@@ -129,6 +129,7 @@ def _settings(variant: Variant) -> Settings:
         program=variant.runtime.program,
         mode=variant.runtime.mode,
         quantization=variant.runtime.quantization,
+        threads=variant.runtime.threads,
     )
 
 

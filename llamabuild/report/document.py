@@ -95,6 +95,8 @@ class Settings(Data, frozen=True):
     """How it is asked."""
     quantization: str = ""
     """The format that the model is put into for it; empty: it stays."""
+    threads: dict[str, int] = {}
+    """By kind of workload, where it sets them apart."""
 
 
 class BuildInfo(Data, frozen=True):

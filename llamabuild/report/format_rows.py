@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from llamabuild.report.formats_document import FormatInfo, FormatsInfo
 
 SIZE_HEADS = ("file", "bits a weight")
-BANDWIDTH_HEAD = "of bandwidth"
+BANDWIDTH_HEAD, BOUND_HEAD = "of bandwidth", "of its bound"
 QUALITY_HEADS = ("KL divergence", "perplexity")
 FRONT = "★"
 """Beside the formats that no other beats."""
@@ -56,4 +56,5 @@ def format_columns(form: FormatInfo | None, formats: FormatsInfo | None) -> dict
         "quality_unknown_because": form.unknown if form else "",
         f"bandwidth_share_of_{formats.workload}_fraction": form.bandwidth_share if form else None,
         "on_pareto_front": form.on_front if form else None,
+        "bound_shares": form.bound_shares if form else None,
     }

@@ -74,9 +74,15 @@ def with_formats(
     place = next((n for n, work in enumerate(run.workloads) if work.kind == GENERATION), 0)
     workload = run.workloads[place].name
     shares = {s.variant: s.bandwidth_share for s in roofline.shares if s.workload == workload}
+    others: dict[str, dict[str, float]] = {}
+    for share in roofline.shares:
+        if share.workload != workload:
+            others.setdefault(share.variant, {})[share.workload] = share.share
     points = []
     for point, planned in zip(info.points, run.sweep.points if run.sweep else (), strict=True):
         found = _format(results[planned.variant], model, shares.get(point.variant))
+        if found is not None:
+            found = msgspec.structs.replace(found, bound_shares=others.get(point.variant, {}))
         points.append(msgspec.structs.replace(point, format=found))
     known = [p.format for p in points if p.format and p.format.mean_kl_divergence is not None]
     cost = BY_DIVERGENCE if known else BY_SIZE
@@ -91,6 +97,7 @@ def with_formats(
         kl_limit=facts().kl_limit,
         tokens=quality.tokens if quality else 0,
         text_sha256=quality.text_sha256 if quality else "",
+        reference_perplexity=quality.reference_perplexity if quality else None,
         best=_best(weighed) if cost == BY_DIVERGENCE else "",
         front=tuple(point.label for point in front),
     )
@@ -196,7 +203,12 @@ def _quality(formats: FormatsInfo, points: list[SweepPoint], source: str) -> lis
         told.append(
             f"KL divergence and perplexity, with their standard errors, are those of "
             f"{formats.tokens:,} tokens of the documentation of {source} (SHA-256 "
-            f"{formats.text_sha256[:12]}); divergence is from {formats.reference}."
+            f"{formats.text_sha256[:12]}); divergence is from {formats.reference}"
+            + (
+                f", whose own perplexity is {formats.reference_perplexity:.2f}."
+                if formats.reference_perplexity is not None
+                else "."
+            )
         )
     reasons: dict[str, list[str]] = {}
     for point in points:

@@ -28,6 +28,8 @@ class FormatInfo(Data, frozen=True, kw_only=True):
     """Why its quality is not known; empty if it is."""
     bandwidth_share: float | None
     """Of what the machine's bandwidth allows for this very model, on the workload of the front."""
+    bound_shares: dict[str, float] = {}
+    """Of the tighter bound of this very model, by the workloads besides."""
     on_front: bool
     """No other point is better in speed and cost, by their medians."""
 
@@ -46,6 +48,8 @@ class FormatsInfo(Data, frozen=True, kw_only=True):
     tokens: int
     """Compared; 0 where quality is not known."""
     text_sha256: str
+    reference_perplexity: float | None = None
+    """On the same text."""
     best: str
     """Label of the fastest within the limit; empty where none is, or quality is not known."""
     front: tuple[str, ...]

@@ -36,10 +36,14 @@ def prepare(
     return Material(run, trials, document)
 
 
-def load(run_id: str) -> Material:
+def load(run_id: str, probes: str = "") -> Material:
     """Read a run from the store (an id, a unique start of one, or ``latest``) and compare it.
 
     The probes of its machine come along.
+
+    Args:
+        run_id: Which.
+        probes: Id of the kernel run that they are taken from; by default the newest of the machine.
 
     Raises:
         BadInput: There is no such run.
@@ -50,7 +54,8 @@ def load(run_id: str) -> Material:
     with Results.open() as results:
         run = results.run(run_id)
         trials = results.trials(run.id)
-        kernel_run = results.limits_of(run.machine.fingerprint)
+        found = results.kernel_run(probes) if probes else None
+        kernel_run = found or results.limits_of(run.machine.fingerprint)
     comparisons = compare_run(run, trials)
     return prepare(run, trials, comparisons, limits(comparisons), kernel_run)
 

@@ -57,6 +57,16 @@ class Bounded(Data, frozen=True, kw_only=True):
     after: float
     verdict: str
     """``memory-bound``, ``compute-bound`` or ``neither``."""
+    advice: str = ""
+    """What to try next, in words."""
+
+
+class Speeds(Data, frozen=True, kw_only=True):
+    """Median speeds of one workload in the newest run that has the result, in tokens/s."""
+
+    workload: str
+    before: float | None
+    after: float | None
 
 
 class OptimizeDocument(Data, frozen=True, kw_only=True):
@@ -91,6 +101,8 @@ class OptimizeDocument(Data, frozen=True, kw_only=True):
     """On the goal."""
     bounds: tuple[Bounded, ...]
     """Of the result; empty where the machine's limits were not measured."""
+    speeds: tuple[Speeds, ...]
+    """Empty where nothing was measured yet."""
     interactions: tuple[Interaction, ...]
     confirmed: bool
     noisy: bool
@@ -103,12 +115,15 @@ class OptimizeDocument(Data, frozen=True, kw_only=True):
     """Of the deployment, by name."""
 
 
-def optimize_document(record: Optimization, bounds: tuple[Bounded, ...] = ()) -> OptimizeDocument:
+def optimize_document(
+    record: Optimization, bounds: tuple[Bounded, ...] = (), speeds: tuple[Speeds, ...] = ()
+) -> OptimizeDocument:
     """Return a stored optimization as the document.
 
     Args:
         record: All of it.
-        bounds: What the run of its confirmation says of the result.
+        bounds: What the newest run that has the result says of it.
+        speeds: The same run's.
     """
     log = log_of(record)
     weights = layout().goals[record.goal]
@@ -151,6 +166,7 @@ def optimize_document(record: Optimization, bounds: tuple[Bounded, ...] = ()) ->
         reached=log.reached,
         result=log.goal,
         bounds=bounds,
+        speeds=speeds,
         interactions=log.interactions,
         confirmed=log.confirmed,
         noisy=log.noisy,

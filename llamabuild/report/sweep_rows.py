@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from llamabuild.report import numbers
 from llamabuild.report.format_rows import (
     BANDWIDTH_HEAD,
+    BOUND_HEAD,
     FRONT,
     QUALITY_HEADS,
     SIZE_HEADS,
@@ -31,6 +32,7 @@ def sweep_headers(info: SweepInfo) -> list[str]:
         heads += ["efficiency"] if scales(info) else []
         heads += ["accepted"] if guesses(info) else []
         heads += [BANDWIDTH_HEAD] if weighs(info, result.name) else []
+        heads += [BOUND_HEAD] if bounded(info, result.name) else []
     heads += ["KV cache"] if caches(info) else []
     heads += QUALITY_HEADS if judges(info) else ()
     heads += ["peak memory"]
@@ -53,6 +55,8 @@ def sweep_cells(info: SweepInfo) -> list[list[str]]:
             cells += [numbers.part(result.acceptance)] if guesses(info) else []
             if weighs(info, result.name):
                 cells.append(numbers.part(form.bandwidth_share if form else None))
+            if bounded(info, result.name):
+                cells.append(numbers.part(form.bound_shares.get(result.name) if form else None))
         cells += [numbers.size(point.kv_cache_bytes)] if caches(info) else []
         cells += quality_cells(form) if judges(info) else []
         cells += [numbers.size(max(peaks, default=None))]
@@ -143,6 +147,11 @@ def difference(size: float | None) -> str:
 def weighs(info: SweepInfo, workload: str) -> bool:
     """Tell whether the points are shown as shares of the bandwidth on a workload."""
     return info.formats is not None and info.formats.workload == workload
+
+
+def bounded(info: SweepInfo, workload: str) -> bool:
+    """Tell whether the points are shown as shares of another bound on a workload."""
+    return any(point.format and workload in point.format.bound_shares for point in info.points)
 
 
 def judges(info: SweepInfo) -> bool:

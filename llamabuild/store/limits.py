@@ -1,36 +1,35 @@
-"""Which of several runs of ``kernels`` says best what a machine can do."""
+"""Which of several runs of ``kernels`` says what a machine can do."""
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from llamabuild.types.kernels import KernelRun, Probe
+    from llamabuild.types.kernels import KernelRun
 
 RUNS = 5
 """Newest ones that are compared."""
+ARITHMETIC = "int8"
+LEAST = 0.8
+"""Of the fastest arithmetic among them, which hardly differs from run to run: less says that others
+had the CPUs meanwhile. Bandwidth does differ, with what else reads memory on the same host, so that
+the newest figure is the one that goes with the newest trials."""
 
 
-def least_disturbed(runs: Sequence[KernelRun]) -> KernelRun | None:
-    """Return the run whose probes reached most, of those with the newest's numbers of threads.
-
-    What disturbs a probe only lowers it. One run is taken whole, so that its id names all figures.
+def newest_undisturbed(runs: Sequence[KernelRun]) -> KernelRun | None:
+    """Return the newest run whose arithmetic was as fast as that of the others, or None.
 
     Args:
-        runs: Newest first, all with probes.
+        runs: Newest first, all with probes; those with other numbers of threads than the newest
+            are passed over.
     """
     threads = [{probe.threads for probe in run.probes} for run in runs]
     alike = [run for run, own in zip(runs, threads, strict=True) if own == threads[0]]
-    return max(alike, key=lambda run: _reached(run.probes), default=None)
+    fastest = max(map(_arithmetic, alike), default=0.0)
+    return next((run for run in alike if _arithmetic(run) >= LEAST * fastest), None)
 
 
-def _reached(probes: Sequence[Probe]) -> float:
-    """The product of the limits that bound a model: arithmetic, and reading memory."""
-    limits = [
-        [probe.value for probe in probes if probe.name == "int8"],
-        [probe.value for probe in probes if (probe.name, probe.residence) == ("read", "memory")],
-    ]
-    return prod(max(values) for values in limits if values)
+def _arithmetic(run: KernelRun) -> float:
+    return max((probe.value for probe in run.probes if probe.name == ARITHMETIC), default=0.0)

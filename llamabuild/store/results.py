@@ -22,7 +22,7 @@ from llamabuild.types.profile import ProfileRun
 from llamabuild.types.run import Arm, DiscardedBlock, Run, Trial
 
 from .kinds import KERNEL_RUNS, LABS, OPTIMIZATIONS, PROFILE_RUNS, VARIANT_RUNS
-from .limits import RUNS, least_disturbed
+from .limits import RUNS, newest_undisturbed
 from .paths import STATE, state_dir
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class Results:
         return self._whole(run_id, KERNEL_RUNS, KernelRun)
 
     def limits_of(self, fingerprint: str) -> KernelRun | None:
-        """Return the complete run of ``kernels`` whose probes were disturbed least, or None."""
+        """Return the newest complete run of ``kernels`` whose probes nobody disturbed, or None."""
         rows = self._rows(
             "SELECT document FROM kernel_runs WHERE fingerprint = ? AND status = 'done'"
             " AND json_array_length(document, '$.probes') > 0"
@@ -154,7 +154,7 @@ class Results:
             fingerprint,
             RUNS,
         )
-        return least_disturbed([_decode(row[0], KernelRun) for row in rows])
+        return newest_undisturbed([_decode(row[0], KernelRun) for row in rows])
 
     def save_optimization(self, record: Optimization) -> None:
         """Store an optimization whole, or replace what is stored of it."""

@@ -65,6 +65,9 @@ class Runtime(Data, frozen=True, kw_only=True):
     environment: dict[str, str] = {}
     bench: tuple[str, ...] = ()
     """Further arguments of llama-bench."""
+    threads: dict[str, int] = {}
+    """Numbers of threads by kind of workload, before any other: servers have one for prompts and
+    one for generation."""
     launcher: tuple[str, ...] = ()
     """What starts the program, such as ``taskset -c 0``; it takes the program's place by exec."""
     program: str = ""

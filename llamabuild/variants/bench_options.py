@@ -49,6 +49,12 @@ def by_option(arguments: Sequence[str]) -> dict[str, tuple[str, ...]]:
     return dict(_each(arguments))
 
 
+def without(arguments: Sequence[str], option: str) -> tuple[str, ...]:
+    """Return the arguments but for one option, given by its short name."""
+    rest = {name: values for name, values in by_option(arguments).items() if name != option}
+    return tuple(word for name, values in rest.items() for word in (name, *values) if word)
+
+
 def complaint(arguments: Sequence[str]) -> Complaint | None:
     """Return what is wrong with a variant's own arguments, None if they are one test's."""
     facts = _facts()

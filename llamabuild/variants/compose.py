@@ -175,6 +175,7 @@ def _scalars(variant: Variant) -> dict[str, str]:
         | {f"runtime.{key}": value for key, value in programs.items() if value}
         | ({f"runtime.launcher {launcher[0]}": " ".join(launcher)} if launcher else {})
         | {f"runtime.environment.{key}": value for key, value in environment.items()}
+        | {f"runtime.threads {key}": str(n) for key, n in variant.runtime.threads.items()}
         | {f"runtime.bench {key}".strip(): " ".join(words) for key, words in bench.items()}
     )
 
@@ -230,6 +231,7 @@ def _sum(first: Variant, second: Variant) -> Variant:
         runtime=Runtime(
             environment={**first.runtime.environment, **second.runtime.environment},
             bench=joined(first.runtime.bench, second.runtime.bench),
+            threads={**first.runtime.threads, **second.runtime.threads},
             launcher=(*first.runtime.launcher, *second.runtime.launcher),
             program=second.runtime.program or first.runtime.program,
             mode=second.runtime.mode or first.runtime.mode,

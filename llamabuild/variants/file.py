@@ -33,6 +33,7 @@ EnvironmentName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$
 
 OF_SETTINGS = {
     "launcher": "'native+cpus=0-3' or 'native+node=0'",
+    "threads": "'native+prompt-threads=4'",
     "program": "'native+parallel=4'",
     "mode": "'native+parallel=4'",
     "quantization": "'native+quantization=Q8_0'",
@@ -94,7 +95,8 @@ class RuntimeTable(Table, frozen=True, kw_only=True):
     environment: dict[EnvironmentName, str] = {}
     bench: tuple[BenchArgument, ...] | None = None
     launcher: tuple[Plain, ...] | None = None
-    """Of settings alone, as are the next three; a file that names one is refused."""
+    """Of settings alone, as are the next four; a file that names one is refused."""
+    threads: dict[Plain, int] | None = None
     program: Plain | None = None
     mode: Plain | None = None
     quantization: Plain | None = None

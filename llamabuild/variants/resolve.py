@@ -119,6 +119,7 @@ def _apply(parent: Variant, layer: Layered) -> Variant:
         launcher=(
             parent.runtime.launcher if file.runtime.launcher is None else file.runtime.launcher
         ),
+        threads={**parent.runtime.threads, **(file.runtime.threads or {})},
         program=file.runtime.program or parent.runtime.program,
         mode=file.runtime.mode or parent.runtime.mode,
         quantization=file.runtime.quantization or parent.runtime.quantization,

@@ -50,6 +50,7 @@ class Setting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     value: str = ""
     choices: tuple[str, ...] = ()
     bench: tuple[str, ...] = ()
+    threads: str = ""
     launcher: tuple[str, ...] = ()
     allocator: str = ""
     program: str = ""
@@ -162,6 +163,7 @@ def _layer(word: str) -> Layered:
         allocator=AllocatorTable(name=setting.allocator or None),
         runtime=RuntimeTable(
             bench=setting.filled(setting.bench, value) or None,
+            threads={setting.threads: int(value)} if setting.threads else None,
             launcher=setting.filled(setting.launcher, value) or None,
             program=setting.program or None,
             mode=value if setting.program else None,

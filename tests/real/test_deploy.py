@@ -15,14 +15,14 @@ from llamabuild.source.pins import load_pins
 from llamabuild.variants import load_catalogue
 
 
-@pytest.fixture(scope="module", params=["native+repack=0", "ik-rtr"])
+@pytest.fixture(scope="module", params=["native+repack=0", "ik-rtr+load-mode=none"])
 def folder(request, tmp_path_factory):
     """A tree beside the files of a deployment; the folder, and the deployment."""
     variant = load_catalogue(load_pins().default, []).get(request.param)
     source = resolve_source(variant.source)
     assert layout_of(source) == pinned_layout(variant.source), "pins.toml names its layout"
     plan = make_plan(variant, source, jobs=2, compiler_cache=False)
-    deployment = deployment_of(variant, plan, threads=2)
+    deployment = deployment_of(variant, plan, source, threads=2)
     place = tmp_path_factory.mktemp("deploy")
     shutil.copytree(source.tree, place / "llama.cpp")
     for name, text in render(deployment).items():

@@ -407,3 +407,23 @@ def test_a_thread_count_of_the_variant_s_own_replaces_the_run_s():
     argv = bench_argv(Path("llama-bench"), task, Runtime(bench=("-t", "1")), read_help(""))
     assert argv.count("-t") == 1
     assert argv[argv.index("-t") + 1] == "1"
+
+
+@pytest.mark.parametrize(
+    ("runtime", "at_prompts", "at_generation"),
+    [
+        (Runtime(threads={"pp": 8}), "8", "2"),
+        (Runtime(threads={"tg": 1}), "2", "1"),
+        (Runtime(threads={"pp": 8, "tg": 1}), "8", "1"),
+        (Runtime(threads={"pp": 8}, bench=("--threads", "4")), "8", "4"),
+    ],
+)
+def test_prompts_and_generation_have_threads_of_their_own(runtime, at_prompts, at_generation):
+    for workload, threads in ((PP, at_prompts), (TG, at_generation)):
+        task = Task(model=Path("m"), workload=workload, repetitions=1, threads=2)
+        argv = bench_argv(Path("llama-bench"), task, runtime, read_help(""))
+        named = [word for word, before in zip(argv[1:], argv, strict=False) if before in THREADS]
+        assert named == [threads], argv
+
+
+THREADS = {"-t", "--threads"}

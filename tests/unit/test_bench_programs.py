@@ -57,6 +57,13 @@ def test_batched_bench_is_asked_for_one_kind_of_work_several_times():
     assert words[words.index("-ntg") + 1] == "16"
 
 
+def test_programs_are_told_threads_of_prompts_and_generation():
+    runtime = Runtime(program="llama-batched-bench", mode="2", threads={"pp": 8, "tg": 1})
+    argv = command_of(Path("bin/llama-batched-bench"), task(TG), runtime).argv
+    assert argv[argv.index("--threads") + 1] == "1"
+    assert argv[argv.index("--threads-batch") + 1] == "8"
+
+
 def test_settings_of_the_variant_are_told_in_the_words_of_the_program():
     bench = ("-t", "7", "-ctk", "q8_0", "--poll", "0", "-lm", "none", "--repack", "0")
     argv = asked("llama-batched-bench", "1", task(PP), bench).argv

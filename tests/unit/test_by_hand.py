@@ -10,10 +10,12 @@ from llamabuild.build.layouts import Layout, pinned_layout
 from llamabuild.build.plan import by_hand
 from llamabuild.errors import EnvironmentLacks
 from llamabuild.machine import tools
+from llamabuild.types.machine import Tool
 from llamabuild.types.variant import Optimize, Toolchain
 from llamabuild.variants import load_catalogue
 
 FORK = "pypi:ik-llama-cpp-python==0.1.5"
+BOLT = "/usr/lib/llvm-22/bin/llvm-bolt"
 LLAMA = "pypi:llama-cpp-python==0.3.36"
 
 
@@ -28,10 +30,26 @@ def test_a_pinned_package_is_downloaded_unpacked_and_put_in_its_place():
     assert put == ("mv", "ik_llama_cpp_python-0.1.5/vendor/ik_llama.cpp", "llama.cpp")
 
 
-def test_a_repository_is_cloned_at_its_commit():
-    clone, checkout = tree_by_hand("git:https://example.org/x.git@v1")
-    assert clone == ("git", "clone", "https://example.org/x.git", "llama.cpp")
-    assert checkout[-1] == "v1"
+def test_of_a_repository_the_commit_is_fetched_that_was_measured():
+    source = "git:https://example.org/x.git@main"
+    _, fetch, _ = tree_by_hand(source, "0123abc")
+    assert fetch[-2:] == ("https://example.org/x.git", "0123abc")
+    assert tree_by_hand(source)[1][-1] == "main"
+
+
+def test_what_a_repository_s_commands_do(tmp_path):
+    """A branch that is not the default one, as it is."""
+    git = ("git", "-c", "user.name=x", "-c", "user.email=x@example.org", "-C", "origin")
+    subprocess.run(["git", "init", "-q", "-b", "main", "origin"], cwd=tmp_path, check=True)
+    for branch, text in (("main", "one"), ("other", "two")):
+        subprocess.run([*git, "checkout", "-q", "-B", branch], cwd=tmp_path, check=True)
+        (tmp_path / "origin" / "file").write_text(text)
+        subprocess.run([*git, "add", "file"], cwd=tmp_path, check=True)
+        subprocess.run([*git, "commit", "-q", "-m", text], cwd=tmp_path, check=True)
+    subprocess.run([*git, "checkout", "-q", "main"], cwd=tmp_path, check=True)
+    for command in tree_by_hand(f"git:file://{tmp_path}/origin@other"):
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert (tmp_path / "llama.cpp" / "file").read_text() == "two"
 
 
 @pytest.mark.parametrize("source", ["path:/x", "pypi:llama-cpp-python==0.0.1"])
@@ -65,6 +83,8 @@ def only_22(monkeypatch):
         return tools.Path(f"/usr/bin/{name}-22")
 
     monkeypatch.setattr(tools, "locate_tool", locate)
+    tool = Tool(name="llvm-bolt-22", path=BOLT, version="LLVM version 22.1.8", sha256="")
+    monkeypatch.setattr("llamabuild.build.by_hand.bolt_tool", lambda: tool)
 
 
 @pytest.mark.usefixtures("only_22")
@@ -76,7 +96,7 @@ def test_programs_are_called_as_they_are_here():
     assert {"-DCMAKE_C_COMPILER=clang-22", "-DCMAKE_CXX_COMPILER=clang++-22"} <= set(commands[0])
     programs = [command[0] for command in commands]
     assert programs.count("llvm-profdata-22") == 1
-    assert programs.count("llvm-bolt-22") == 4
+    assert programs.count(BOLT) == 4
     assert version_here("gcc") == version_here("") == ""
 
 

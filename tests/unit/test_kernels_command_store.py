@@ -46,19 +46,18 @@ def probes_of(threads=(1, 2), **factors):
     )
 
 
-def test_the_limits_of_a_machine_are_those_of_the_least_disturbed_run(results):
+def test_the_limits_of_a_machine_are_those_of_the_newest_undisturbed_run(results):
     run = make_kernel_run()
     stored = {
-        "disturbed": probes_of(int8=0.5),
-        "best": probes_of(int8=1.1),
-        "slower latency": probes_of(latency=9),
         "other threads": probes_of(threads=(4,), int8=2),
-        "newest": probes_of(read=0.9),
+        "read more": probes_of(read=1.5),
+        "undisturbed": probes_of(int8=0.95),
+        "disturbed": probes_of(int8=0.5),
     }
     for day, (name, probes) in enumerate(stored.items(), start=1):
         more = {"id": name, "probes": probes, "started": f"2026-01-{day:02d}"}
         results.save_kernel_run(msgspec.structs.replace(run, **more))
-    assert results.limits_of(run.machine.fingerprint).id == "best"
+    assert results.limits_of(run.machine.fingerprint).id == "undisturbed"
 
 
 def test_the_limits_of_a_machine_are_of_a_complete_run_on_it_with_probes(results):

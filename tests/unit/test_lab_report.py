@@ -12,28 +12,33 @@ from llamabuild.optimize.engine import run_stages
 from llamabuild.report.lab.answers import ANSWERS
 from llamabuild.report.lab.assemble import lab_document
 from llamabuild.report.lab.doubt import probe_doubt
-from llamabuild.report.lab.html import render_lab_html
+from llamabuild.report.lab.html import _pictures, render_lab_html
 from llamabuild.report.lab.insights import insights
 from llamabuild.report.lab.markdown import render_lab_markdown
 from llamabuild.report.lab.questions import question_sections
-from llamabuild.report.lab.recommend import recommendations, tolerance_factor
+from llamabuild.report.lab.recommend import facts, recommendations, tolerance_factor
 from llamabuild.report.lab.text import render_lab_text, render_recommendations
 from llamabuild.report.lab.write import FORMATS, write_lab
 from llamabuild.report.material import prepare
-from llamabuild.report.optimize_document import Bounded, optimize_document
+from llamabuild.report.optimize_document import Bounded, Speeds, optimize_document
 from llamabuild.report.optimize_material import OptimizeMaterial
+from llamabuild.report.optimize_sections import OPTIMIZE_PLOTS
+from llamabuild.report.plots import PLOTS
+from llamabuild.report.plots.kernel_plots import KERNEL_PLOTS
 from llamabuild.report.schema import shipped
 from llamabuild.report.sweep_threads import count_for
 from llamabuild.report.write import render_json
 from llamabuild.roofline.records import Share
-from llamabuild.types.lab import FAILED, LEFT_OUT, LabPart
+from llamabuild.types.lab import DONE, FAILED, LEFT_OUT, LabPart
 from tests import report_fixture
 from tests.lab_fixture import (
     LAB_ID,
     NO_TOOL,
     lab_material,
     lab_record,
+    layers,
     optimized,
+    pinning,
     threads,
     waiting,
 )
@@ -96,8 +101,156 @@ def test_the_challenge_is_told_with_intervals(document):
     assert "target of 1.3×" in found["target"].found.text
     [figure, *_] = found["target"].found.figures
     assert figure.low < figure.value < figure.high
-    assert found["before-after"].found.rows[-1] == ("peak memory", "700 MB", "750 MB")
+    memory = found["before-after"].found.rows[-1]
+    assert (memory[0], memory[1], memory[3]) == ("peak memory", "700 MB", "750 MB")
     assert "`hugealloc` brought most" in found["log"].found.text
+
+
+def judged(lab, **changes):
+    """The lab with a challenge of which more is known."""
+    found = msgspec.structs.replace(lab.optimizations["challenge"].document, **changes)
+    return dataclasses.replace(lab, optimizations={"challenge": OptimizeMaterial(found)})
+
+
+BOUNDS = (
+    Bounded(workload="pp64", before=0.28, after=0.4, verdict="neither", advice="try kernels"),
+    Bounded(workload="tg16", before=0.7, after=0.8, verdict="memory-bound", advice="fewer bytes"),
+)
+SPEEDS = (
+    Speeds(workload="pp64", before=100.0, after=150.0),
+    Speeds(workload="tg16", before=40.0, after=44.0),
+)
+
+
+def test_before_and_after_are_told_in_tokens_per_second(lab):
+    table = answers(lab_document(judged(lab, bounds=BOUNDS, speeds=SPEEDS)))["before-after"].found
+    assert len({len(row) for row in (table.headers, *table.rows)}) == 1
+    first = [cell.replace("\u00a0", " ") for cell in table.rows[0]]
+    assert first[:4] == ["pp64", "100 tokens/s", "28 %", "150 tokens/s"]
+    assert first[5] == "40 %"
+
+
+def test_where_nothing_was_accepted_the_baseline_stands_beside_its_bound():
+    stays = OptimizeMaterial(
+        msgspec.structs.replace(optimized().document, bounds=BOUNDS, speeds=SPEEDS)
+    )
+    found = answers(lab_document(lab_material(optimizations={"challenge": stays})))
+    table = found["before-after"].found
+    assert table.text.startswith("Nothing was accepted")
+    assert table.rows[1][1] == "40.0 tokens/s"
+    assert table.rows[1][2].startswith("70")
+    assert len({len(row) for row in (table.headers, *table.rows)}) == 1
+
+
+def test_what_is_next_and_which_hardware_helps_follow_from_the_result(lab):
+    changed = judged(lab, bounds=BOUNDS)
+    [gap] = [each for each in insights(changed) if each.topic == "next"]
+    assert "at pp64: `native+hugealloc`, the result, reaches 40" in gap.text
+    assert gap.text.endswith("Try kernels.")
+    hardware = [each for each in recommendations(changed) if each.topic == "hardware"]
+    assert [each.text for each in hardware] == ["pp64: try kernels", "tg16: fewer bytes"]
+    assert all("`native+hugealloc` reaches" in each.evidence for each in hardware)
+    # Without a result it is the baseline, or the fastest build.
+    stays = dataclasses.replace(lab, optimizations={})
+    assert not any("the result" in each.text for each in insights(stays))
+
+
+def alarms(lab):
+    [text] = [each.text for each in recommendations(lab) if each.text.startswith("Alarm")]
+    return [float(found) for found in re.findall(r"([0-9.]+) tokens/s", text)], text
+
+
+def test_the_alarm_is_for_what_is_recommended(lab):
+    of_base, base = alarms(dataclasses.replace(lab, optimizations={}))
+    of_result, result = alarms(lab)
+    assert "of `native` with" in base
+    assert "of `native+hugealloc` with" in result
+    gains = {r.workload: r.effect for r in lab.challenge.reached}
+    for number, low in zip(of_result, [each.low for each in gains.values()], strict=True):
+        assert any(number == pytest.approx(low * limit, rel=0.02) for limit in of_base)
+
+
+def test_simulated_misses_are_told_beside_what_was_counted(document):
+    found = answers(document)
+    assert "pp32" in {row[0] for row in found["misses"].found.rows}
+    models = [row[1] for row in found["bound"].found.rows]
+    assert {"pp64", "tg16", "pp32"} <= set(models)
+    assert {"pp64", "pp32"} <= {row[1] for row in found["rates"].found.rows}
+    assert found["misses"].found.text.endswith(").")
+
+
+def test_formats_are_told_with_quality_and_their_front(lab, document):
+    found = answers(document)["quantization"].found
+    assert found.plots == ("formats",)
+    assert any("whose own perplexity is 20.00" in note for note in found.notes)
+    [told] = [each for each in recommendations(lab) if each.topic == "quantization"]
+    assert told.text.startswith("Start from Q4_0: within 0.1 nats")
+
+
+@pytest.mark.parametrize(
+    ("speed", "said"),
+    [(1.2, "Bind threads: `0x3`"), (0.8, "Leave threads"), (1.0, "Leave threads")],
+)
+def test_threads_are_bound_only_where_that_was_shown_to_be_faster(lab, speed, said):
+    changed = dataclasses.replace(lab, runs={**lab.runs, "affinity": pinning(speed)})
+    rule = facts().rules["pinning"]
+    [text] = [each.text for each in recommendations(changed) if each.rule == rule]
+    assert text.startswith(said)
+
+
+def test_a_quota_is_recommended_to_be_watched(lab):
+    machine = msgspec.structs.replace(lab.record.machine, quota_cpus=1.5)
+    record = msgspec.structs.replace(lab.record, machine=machine)
+    texts = [each.text for each in recommendations(dataclasses.replace(lab, record=record))]
+    assert any("quota of 1.5 CPUs" in text for text in texts)
+
+
+def test_huge_pages_are_recommended_to_be_watched(lab):
+    assert any("AnonHugePages" in each.text for each in recommendations(lab))
+    stays = lab_material(optimizations={"challenge": optimized(("pgo", 1.35))})
+    assert stays.challenge.accepted
+    assert not any(
+        "AnonHugePages" in each.text for each in recommendations(judged(stays, final="native+pgo"))
+    )
+
+
+def test_builds_that_look_better_are_candidates_where_nothing_was_accepted():
+    stays = lab_material(optimizations={"challenge": optimized()})
+    texts = [each.text for each in recommendations(stays) if each.topic == "configuration"]
+    assert texts[0].startswith("Stay with `base`")
+    assert any(text.startswith("Try `") for text in texts[1:])
+
+
+@pytest.mark.parametrize(("measured", "answered"), [(("0",), False), (("0", "99"), True)])
+def test_without_a_device_layers_on_it_are_not_measurable(measured, answered):
+    done = LabPart(name="gpu", status=DONE, run="run-of-gpu", model="m")
+    lab = lab_material(record=lab_record(parts=(done,)), runs={"gpu": layers(*measured)})
+    found = answers(lab_document(lab))["gpu"].found
+    assert bool(found.text) == answered
+    if not answered:
+        assert found.reason == "99: no such thing here."
+
+
+PLAIN = {
+    "system", "rates", "bound", "why", "misses", "native", "target", "before-after", "rejected",
+    "training", "allocators",
+}  # fmt: skip
+"""Questions that a table or a sentence answers, or the picture of the question beside."""
+
+
+def test_every_other_answer_has_a_picture(lab, document):
+    known = {plot.name for plot in (*PLOTS, *KERNEL_PLOTS, *OPTIMIZE_PLOTS)} | {"flame"}
+    for each in answers(document).values():
+        if each.found.text and each.name not in PLAIN:
+            assert set(each.found.plots) <= known, each.name
+            assert any(_pictures(lab, each)), each.name
+    assert {"trials", "functions", "simd", "scaling", "quantization", "log", "kernels"}.isdisjoint(
+        PLAIN
+    )
+
+
+def test_the_page_prints(lab, document):
+    assert "@media print" in render_lab_html(lab, document)
 
 
 def test_the_result_stands_beside_the_bound(lab):
@@ -132,6 +285,41 @@ def test_a_change_that_gains_here_and_loses_there_is_told():
     [told] = [each.text for each in found if each.topic == "trade-off"]
     assert told.startswith("`repack=0` gives 1.2")
     assert "--goal pp" in told
+
+
+@pytest.mark.parametrize(("at_prompts", "surprising"), [(1.2, True), (0.8, False)])
+def test_the_challenge_can_contradict_the_usual_advice(at_prompts, surprising):
+    lab = SimulatedLab(2, {"hugealloc": 1.3})
+    speeds = {"pp": at_prompts, "tg": 0.7}
+    lab.ratio = lambda each, kind: speeds[kind] if "repack=0" in each else 1.0
+    done = run_stages(surveyed_record(lab, goal="both"), lab, lambda _: None)
+    material = OptimizeMaterial(optimize_document(msgspec.structs.replace(done, status="done")))
+    told = insights(lab_material(runs={}, optimizations={"challenge": material}))
+    [text] = [each.text for each in told if each.topic == "surprise"]
+    assert ("repacked weights make prompts faster. Here `repack=0` is 1.2" in text) == surprising
+    assert text.startswith("Nothing contradicts the usual advice") != surprising
+
+
+def test_what_a_left_out_part_would_answer_is_told_from_the_challenge():
+    lab = SimulatedLab(2, {"hugealloc": 1.3, "poll=100": 0.9})
+    done = run_stages(surveyed_record(lab, goal="both"), lab, lambda _: None)
+    material = OptimizeMaterial(optimize_document(msgspec.structs.replace(done, status="done")))
+    parts = tuple(
+        LabPart(name="waiting", status=LEFT_OUT, reason="no time") if p.name == "waiting" else p
+        for p in lab_record().parts
+    )
+    runs = {n: m for n, m in lab_material().runs.items() if n != "waiting"}
+    changed = lab_material(
+        record=lab_record(parts=parts), runs=runs, optimizations={"challenge": material}
+    )
+    told = answers(lab_document(changed))["waiting"]
+    assert (told.status, told.run) == (DONE, done.id)
+    assert "`poll=100` runs at 0.9" in told.found.text
+    assert [row[0] for row in told.found.rows][-1] == "poll=100"
+    # Without the choice there, the reason stays.
+    parts = tuple(p for p in parts if p.name != "challenge")
+    none = lab_material(record=lab_record(parts=parts), runs=runs, optimizations={})
+    assert answers(lab_document(none))["waiting"].found.reason == "no time"
 
 
 def test_what_is_read_above_the_bound_puts_the_bound_in_doubt(lab):
@@ -199,10 +387,10 @@ def test_the_most_effective_change_is_named(lab):
 
 
 def test_threads_are_recommended_by_the_smallest_count_as_good(lab):
-    found = {(each.topic, each.run): each for each in recommendations(lab)}
-    run = lab.runs["threads"].run.id
-    assert "`--threads-batch 2`" in found["threads", run].text
-    assert "`--threads 2`" in found["threads", run].text
+    [found] = [r for r in recommendations(lab) if r.rule == facts().rules["threads"]]
+    assert found.run == lab.runs["threads"].run.id
+    assert "`--threads-batch 2`" in found.text
+    assert "`--threads 2`" in found.text
     # Four threads as fast as two, within noise: two are recommended.
     alike = threads(t4=1.801).document.sweep
     assert count_for(alike, 0).label == "2"
@@ -218,7 +406,8 @@ def test_threads_are_recommended_by_the_smallest_count_as_good(lab):
 def test_the_answer_and_the_recommendation_name_the_same_count():
     for speeds in ({}, {"t4": 1.801}, {"t4": 2.9}, {"t2": 0.5, "t4": 0.4, "t8": 0.3}):
         lab = lab_material(runs={**lab_material().runs, "threads": threads(**speeds)})
-        [found] = [each.text for each in recommendations(lab) if each.topic == "threads"]
+        rule = facts().rules["threads"]
+        [found] = [each.text for each in recommendations(lab) if each.rule == rule]
         for option in re.findall(r"`(--threads[^`]*)`", found):
             assert f"`{option}`" in answers(lab_document(lab))["scaling"].found.text
 

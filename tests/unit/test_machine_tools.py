@@ -18,7 +18,7 @@ def programs(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(folder))
     tools.find_tool.cache_clear()
     tools._content.cache_clear()
-    newest._major.cache_clear()
+    newest.major_of.cache_clear()
 
     def write(name, script, where=folder):
         path = where / name
@@ -172,6 +172,20 @@ def test_a_program_is_called_as_it_is_here(programs):
         *("clang-19", "clang++-19", "llvm-bolt-19"),
         *("gcc", "/opt/cc/bin/clang"),  # not installed, and named by its path
     ]
+    assert [tools.package_here(n) for n in ("clang-19", "llvm-bolt-19", "nothing-1")] == [
+        *("clang-19", "bolt-19"),
+        "",
+    ]
+
+
+def test_a_program_that_has_a_name_with_its_version_too_is_called_by_that(programs, tmp_path):
+    """Packages of a version go with it; plain names belong to whatever version is the default."""
+    real = programs("clang-14", "echo 'Debian clang version 14.0.6'")
+    programs("clang++-14", "echo 'Debian clang version 14.0.6'")
+    for plain in ("clang", "clang++"):
+        (tmp_path / "bin" / plain).symlink_to(real)
+    assert tools.name_here("clang") == "clang-14"
+    assert tools.name_here("clang++") == "clang++"  # the one with the number is another file
 
 
 def test_a_clang_of_which_half_is_missing_does_not_count(programs):

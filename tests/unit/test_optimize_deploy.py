@@ -6,8 +6,9 @@ import shlex
 import msgspec
 import pytest
 
+from llamabuild.machine import libraries
+from llamabuild.machine.libraries import library_file, library_package
 from llamabuild.optimize.deploy import (
-    command_line,
     docker_value,
     render,
     systemd_assignment,
@@ -20,11 +21,13 @@ from llamabuild.types.optimization import Deployment
 from llamabuild.variants import load_catalogue
 from llamabuild.variants.bench_options import by_option
 from llamabuild.variants.settings import settings
+from tests.runs import SOURCE
 
+FORK = "pypi:ik-llama-cpp-python==0.1.5"
 HOSTILE = 'a b\'; $(touch x) "%h" \\ `id`'
 
 
-def deployed(name, **changes):
+def deployed(name, source=SOURCE, **changes):
     variant = load_catalogue("pypi:llama-cpp-python==0.3.36", []).get(name)
     plan = Plan(
         build_id="x",
@@ -39,7 +42,7 @@ def deployed(name, **changes):
             ("cmake", "--build", "build-x", "--target", "llama-bench"),
         ),
     )
-    return msgspec.structs.replace(deployment_of(variant, plan, threads=4), **changes)
+    return msgspec.structs.replace(deployment_of(variant, plan, source, threads=4), **changes)
 
 
 def test_every_setting_that_llama_bench_takes_is_known():
@@ -71,6 +74,21 @@ def test_what_has_no_counterpart_is_said():
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("native", "--threads 4"),
+        ("native+prompt-threads=8", "--threads 4 --threads-batch 8"),
+        ("native+generation-threads=2", "--threads 2 --threads-batch 4"),
+        ("native+generation-threads=2+prompt-threads=8", "--threads 2 --threads-batch 8"),
+        ("native+threads=6+generation-threads=2", "--threads 2 --threads-batch 6"),
+    ],
+)
+def test_a_server_has_threads_for_prompts_and_for_generation(name, words):
+    found = " ".join(deployed(name).arguments)
+    assert found == words
+
+
 def test_the_build_makes_a_server():
     commands = [
         ("cmake", "-S", "x", "-B", "b", "-DLLAMA_BUILD_SERVER=OFF", "-DA=1"),
@@ -87,23 +105,22 @@ def test_the_build_makes_a_server():
 
 def test_a_preloaded_allocator_settings_and_a_launcher():
     found = deployed("native+mimalloc+ubatch=64+cpus=0-1+no-tiled")
-    assert found.environment["LD_PRELOAD"] == "libmimalloc.so.2"
+    assert found.environment["LD_PRELOAD"] == library_file("mimalloc")
     assert found.environment["MIMALLOC_ALLOW_LARGE_OS_PAGES"] == "1"
     assert found.environment["GGML_CPU_TILED_MM"] == "0"
     assert found.launcher == ("taskset", "-c", "0-1")
     assert found.arguments[:2] == ("--threads", "4")
     assert found.arguments[2:4] == ("--load-mode", "none")
-    assert found.libraries[0] == "libgomp1"
-    assert found.libraries[1].startswith("libmimalloc")
+    assert found.libraries[:2] == ("libgomp1", library_package("mimalloc"))
     files = render(found)
     unit = files["llama-server.service"]
     assert "ExecStart=/usr/bin/taskset -c 0-1 /opt/llama.cpp/bin/llama-server --model" in unit
-    assert 'Environment="LD_PRELOAD=libmimalloc.so.2"' in unit
+    assert f'Environment="LD_PRELOAD={library_file("mimalloc")}"' in unit
     assert "LimitMEMLOCK" not in unit
     build, final = files["Dockerfile"].split("\nFROM ")[-2:]
     assert f"apt-get install -y --no-install-recommends {' '.join(found.libraries)}\n" in final
     assert "libmimalloc" in build
-    assert "export LD_PRELOAD=libmimalloc.so.2" in files["run.sh"]
+    assert f"export LD_PRELOAD={library_file('mimalloc')}\n" in files["run.sh"]
 
 
 def test_a_library_of_ours_is_copied_and_said():
@@ -112,6 +129,81 @@ def test_a_library_of_ours_is_copied_and_said():
     assert any("comes with llamabuild" in note for note in found.notes)
     docker = render(found)["Dockerfile"]
     assert "COPY libhugealloc.so /usr/local/lib/libhugealloc.so" in docker
+
+
+@pytest.mark.parametrize(("debian", "file"), [(12, "libmimalloc.so.2"), (13, "libmimalloc.so.3")])
+def test_package_and_file_are_of_one_release(monkeypatch, debian, file):
+    monkeypatch.setattr(libraries, "debian_version", lambda: debian)
+    monkeypatch.setattr(libraries, "find_shared", lambda _: None)
+    found = deployed("native+mimalloc")
+    assert found.environment["LD_PRELOAD"] == file
+    assert library_package("mimalloc") in found.libraries
+    assert file[-1] in library_package("mimalloc")
+
+
+@pytest.fixture
+def fork(tmp_path):
+    """The tree of a fork whose llama-bench is one of the examples."""
+    program = tmp_path / "examples" / "llama-bench" / "CMakeLists.txt"
+    program.parent.mkdir(parents=True)
+    program.touch()
+    return msgspec.structs.replace(SOURCE, spec=FORK, tree=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("ik-rtr+mimalloc", "--no-mmap -rtr"),
+        ("ik-rtr+load-mode=mlock", "--mlock -rtr"),
+        ("ik+load-mode=mmap", ""),
+        ("ik+kv-cache=q8_0", "--cache-type-k q8_0 --cache-type-v q8_0"),
+    ],
+)
+def test_a_fork_s_server_is_told_in_its_own_words(fork, name, words):
+    found = deployed(name, fork)
+    assert sorted(found.arguments) == sorted(f"--threads 4 {words}".split())
+
+
+def test_a_locked_fork_may_lock(fork):
+    unit = render(deployed("ik+load-mode=mlock", fork))["llama-server.service"]
+    assert "LimitMEMLOCK=infinity" in unit
+
+
+def test_records_from_before_keep_their_libraries():
+    old = deployed("native+openblas", libraries=("libopenblas-dev",), packages=())
+    build, final = render(old)["Dockerfile"].split("AS build")[1].split("\nFROM ")
+    assert "libopenblas-dev" in build
+    assert "--no-install-recommends libgomp1 libopenblas-dev\n" in final
+
+
+def test_a_launcher_is_in_the_image():
+    found = deployed("native+node=0")
+    final = render(found)["Dockerfile"].split("\nFROM ")[-1]
+    assert "numactl" in final.split("ENTRYPOINT")[0]
+    assert any("SYS_NICE" in note for note in found.notes)
+
+
+def test_a_linked_library_of_ours_is_there_when_it_is_built():
+    found = deployed("native+hugealloc-linked")
+    build = render(found)["Dockerfile"].split("\nFROM ")[1]
+    assert "COPY libhugealloc.so /usr/local/lib/libhugealloc.so" in build
+    assert 'RUN ["ldconfig"]' in build
+    assert "LD_PRELOAD" not in found.environment
+
+
+def test_what_another_version_may_call_otherwise_is_said():
+    other = msgspec.structs.replace(SOURCE, spec="pypi:llama-cpp-python==0.3.30")
+    assert any("see --help" in note for note in deployed("native", other).notes)
+    default = msgspec.structs.replace(SOURCE, spec="pypi:llama-cpp-python==0.3.36")
+    assert not any("see --help" in note for note in deployed("native", default).notes)
+
+
+def test_only_the_last_build_makes_the_servers():
+    cmake = ("cmake", "--build", "b", "--target", "llama-bench")
+    first, train, last = with_server([cmake, ("train",), cmake], trained=True)
+    assert first == cmake
+    assert train == ("train",)
+    assert last[-2:] == facts().build.targets
 
 
 def test_locked_memory_and_training_are_provided_for():
@@ -157,11 +249,6 @@ def test_whatever_a_word_holds_it_stays_one_word():
     assert shlex.split(export)[1] == f"X={HOSTILE}"
     entry = next(line for line in files["Dockerfile"].splitlines() if line.startswith("ENTRYPOINT"))
     assert json.loads(entry.removeprefix("ENTRYPOINT "))[-1] == HOSTILE
-    assert shlex.split(command_line({"X": HOSTILE}, ["p", HOSTILE])) == [
-        f"X={HOSTILE}",
-        "p",
-        HOSTILE,
-    ]
 
 
 @pytest.mark.parametrize(

@@ -98,12 +98,19 @@ def test_what_cannot_touch_the_goal_is_not_searched():
 
 
 def test_defaults_and_what_the_baseline_has_are_not_searched():
-    _, reasons = chosen(situation(threads=2))
-    assert reasons["threads=2"] == "it is the default"
-    choices, reasons = chosen(situation(base="native+repack=0"))
+    _, reasons = chosen(situation("both", threads=2))
+    assert reasons["prompt-threads=2"] == reasons["generation-threads=2"] == "it is the default"
+    choices, reasons = chosen(situation("both", base="native+repack=0"))
     assert reasons["repack=0"] == "the baseline has it"
     assert reasons["native"] == "the baseline has it"
-    assert "threads=1" in choices
+    assert {"prompt-threads=1", "generation-threads=1"} <= choices
+    choices, _ = chosen(situation(base="native+threads=1"))
+    assert "generation-threads=2" in choices, "the baseline has another number"
+
+
+def test_threads_of_prompts_and_generation_are_levers_of_their_own():
+    assert not any(part.startswith("prompt-threads") for part in chosen(situation("tg"))[0])
+    assert not any(part.startswith("generation-threads") for part in chosen(situation("pp"))[0])
 
 
 def test_weights_that_a_lever_does_not_work_on():

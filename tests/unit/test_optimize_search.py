@@ -30,6 +30,24 @@ def test_one_planted_improvement_of_five_per_cent_is_found():
     assert all(set(parts) <= {"hugealloc"} for parts in found)
 
 
+@pytest.mark.parametrize(
+    ("goal", "prompts", "generation", "accepted"),
+    [
+        ("server", 1.00, 1.15, True),
+        ("server", 0.93, 1.15, False),  # loses more than is allowed, though 0.7 of it is generation
+        ("server", 1.15, 1.00, True),
+        ("tg", 0.93, 1.15, True),
+    ],
+)
+def test_what_a_goal_weighs_decides(goal, prompts, generation, accepted):
+    speeds = {"pp": prompts, "tg": generation}
+    for seed in range(3):
+        lab = SimulatedLab(seed)
+        lab.ratio = lambda parts, kind: speeds[kind] if "hugealloc" in parts else 1.0
+        _, log = optimized(lab, goal=goal)
+        assert (log.parts == ("hugealloc",)) == accepted, seed
+
+
 def test_two_that_are_slower_alone_and_faster_together_are_found():
     for seed in range(4):
         lab = SimulatedLab(seed, dict.fromkeys(PAIR, 0.95), {frozenset(PAIR): 1.10})

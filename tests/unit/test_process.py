@@ -8,7 +8,7 @@ import time
 import pytest
 
 from llamabuild.errors import EnvironmentLacks
-from llamabuild.process import parent_death_prefix, run
+from llamabuild.process import _peak, parent_death_prefix, run
 
 
 def python(code: str) -> list[str]:
@@ -176,6 +176,21 @@ def test_peak_memory_is_the_programs_own_and_not_ours():
 def test_peak_memory_stays_when_it_is_given_back():
     code = f"import time; b = bytearray({BYTES}); time.sleep(0.1); del b; time.sleep(0.5)"
     assert run(python(code)).peak_rss_bytes > BYTES
+
+
+def test_peak_memory_of_a_program_that_ends_at_its_peak():
+    """Nobody looks in time; the kernel's own figure counts where ours cannot be in it."""
+    short = f"[sys.executable, '-S', '-c', 'b = bytearray({4 * BYTES})']"
+    code = f"import sys; from llamabuild.process import run; print(run({short}).peak_rss_bytes)"
+    assert int(run(python(code)).stdout) > 4 * BYTES
+
+
+@pytest.mark.parametrize(
+    ("seen", "reported", "inherited", "peak"),
+    [(5, 9, 7, 9), (5, 6, 7, 5), (None, 9, 7, 9), (None, 6, 7, None), (9, 8, 7, 9)],
+)
+def test_the_kernel_s_figure_counts_above_what_was_inherited(seen, reported, inherited, peak):
+    assert _peak(seen, reported, inherited) == peak
 
 
 def test_a_program_is_ended_when_enough_was_seen():

@@ -253,7 +253,22 @@ def test_what_cannot_fit_is_said_before_it_is_tried():
     assert fitted(8 << 30, context=4160) == arm
     assert fitted(8 << 30, context=0) == arm  # not known
     assert fitted(0, context=4159).status == "unsupported"
-    short = fitted(8 << 30, context=2048)
+    arm = msgspec.structs.replace(arm, variant=load_catalogue("pypi:x==1", []).get("native"))
+    traffic = msgspec.structs.replace(TRAFFIC, kv_bytes_per_position=1 << 24)
+    assert fitted(8 << 30) == arm, "256 tokens in 16 MiB each"
+    assert fitted(4 << 30).status == "unsupported"
+    assert fitted(8 << 30, context=32) == arm, "llama-bench goes beyond it"
+
+
+def test_a_depth_beyond_the_context_is_said_before_it_is_tried():
+    arm = Arm(
+        name="native+depth=4096",
+        status="pending",
+        reason="",
+        variant=load_catalogue("pypi:x==1", []).get("native+depth=4096"),
+    )
+    model = msgspec.structs.replace(make_model(), traffic=TRAFFIC, context_length=2048)
+    short = without_the_too_large(make_run(model=model), [arm])[0]
     assert short.reason == "it needs a context of 4,160 tokens, the model's has 2,048"
 
 

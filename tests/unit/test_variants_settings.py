@@ -92,7 +92,7 @@ def test_settings_that_contradict_each_other_do_not_go_together(catalogue, name,
 def test_every_setting_has_an_example_and_an_effect(name):
     setting = settings()[name]
     checked_value(name, setting.example)
-    does = setting.bench or setting.launcher or name == "affinity"
+    does = setting.bench or setting.launcher or setting.threads or name == "affinity"
     assert does or setting.program in DRIVERS or setting.quantization
     assert bool(setting.value) != bool(setting.choices)
     assert not set(by_option(setting.bench)) & {"-m", "-p", "-n", "-o", "-r", "-pg"}

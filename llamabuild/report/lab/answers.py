@@ -21,8 +21,20 @@ from llamabuild.report.lab.answers_builds import (
     simd,
     training,
 )
-from llamabuild.report.lab.answers_challenge import before_after, log, rejected, target
-from llamabuild.report.lab.answers_sweeps import scaling, sweep, why_not_more
+from llamabuild.report.lab.answers_challenge import (
+    before_after,
+    log,
+    of_lever,
+    rejected,
+    target,
+)
+from llamabuild.report.lab.answers_sweeps import (
+    gpu_layers,
+    scaling,
+    speculation,
+    sweep,
+    why_not_more,
+)
 from llamabuild.report.lab.document import Answer, AnswerSection, Found
 from llamabuild.report.lab.questions import question_sections
 from llamabuild.report.portable import clean
@@ -38,7 +50,7 @@ ANSWERS: dict[str, Callable[[LabMaterial, str], Found]] = {
     function.__name__: function
     for function in (
         trials, system, roofline, rates, hot_functions, bound, worst_misses,
-        scaling, why_not_more, sweep,
+        scaling, why_not_more, sweep, gpu_layers, speculation,
         simd, native_rebuild, builds, training, allocators, own_kernels,
         target, before_after, log, rejected,
     )
@@ -64,6 +76,17 @@ def _answer(lab: LabMaterial, question: Question) -> Answer:
         found = ANSWERS[question.answer](lab, question.part)
     else:
         found = Found(reason=clean(part.reason) or f"{part.status}, as the lab did not get there")
+        if (told := of_lever(lab, question.lever)) is not None:
+            name, document = next((n, m.document) for n, m in lab.optimizations.items())
+            return Answer(
+                name=question.name,
+                asks=question.asks,
+                part=name,
+                run=document.run.id,
+                model=document.model,
+                status=DONE,
+                found=told,
+            )
     return Answer(
         name=question.name,
         asks=question.asks,

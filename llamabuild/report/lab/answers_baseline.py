@@ -59,6 +59,7 @@ def trials(lab: LabMaterial, part: str) -> Found:
         headers=trial_headers(document),
         rows=tuple(trial_cells(document)),
         figures=figures,
+        plots=("trials",),
     )
 
 
@@ -97,9 +98,7 @@ def roofline(lab: LabMaterial, part: str) -> Found:
 
 def rates(lab: LabMaterial, part: str) -> Found:
     """Return IPC and miss rates, counted where that can be done, else simulated."""
-    names = [name for name in dict.fromkeys((part, MISSES)) if name in lab.profiles]
-    profiles = [lab.profiles[name] for name in names]
-    found = [(profile.model.name, each) for profile in profiles for each in profile.workloads]
+    found = _profiled(lab, part)
     rows = [
         (model, _simulated_workload(each, rate), rate_title(rate), rate_value(rate), rate.basis)
         for model, each in found
@@ -128,6 +127,13 @@ def rates(lab: LabMaterial, part: str) -> Found:
     )
 
 
+def _profiled(lab: LabMaterial, part: str) -> list[tuple[str, WorkloadProfile]]:
+    """Return what was profiled, by model: of the part, and of the one that simulates."""
+    names = [name for name in dict.fromkeys((part, MISSES)) if name in lab.profiles]
+    profiles = [lab.profiles[name] for name in names]
+    return [(profile.model.name, each) for profile in profiles for each in profile.workloads]
+
+
 def _simulated_workload(found: WorkloadProfile, rate: Rate) -> str:
     """A simulated workload is a shorter one than that which was counted and sampled."""
     if rate.origin == SIMULATED and found.simulation is not None:
@@ -151,25 +157,29 @@ def hot_functions(lab: LabMaterial, part: str) -> Found:
         text=numbers.sentence(". ".join(said)),
         headers=("workload", "function", "share of the time", "library"),
         rows=tuple(rows),
+        plots=("flame",),
     )
 
 
 def bound(lab: LabMaterial, part: str) -> Found:
     """Return what the roofline, counters and simulation say, and whether they agree."""
-    found = lab.profiles[part].workloads
+    found = _profiled(lab, part)
+    several = len({model for model, _ in found}) > 1
     rows = [
-        (each.workload, opinion.source, opinion.verdict, opinion.rule)
-        for each in found
+        (model, each.workload, opinion.source, opinion.verdict, opinion.rule)
+        for model, each in found
         for opinion in each.verdict.opinions
     ]
     said = [
-        f"`{each.workload}`: {each.verdict.sentence}" for each in found if each.verdict.sentence
+        f"`{each.workload}`{f' of {model}' if several else ''}: {each.verdict.sentence}"
+        for model, each in found
+        if each.verdict.sentence
     ]
     if not rows:
         return Found(reason=numbers.sentence("; ".join(said)) or "neither probes nor counters")
     return Found(
         text=" ".join(map(numbers.sentence, said)),
-        headers=("workload", "by", "verdict", "rule"),
+        headers=("model", "workload", "by", "verdict", "rule"),
         rows=tuple(rows),
     )
 

@@ -47,6 +47,7 @@ def simd(lab: LabMaterial, part: str) -> Found:
         reason="" if ran else f"{holds}; what ran of it could not be sampled",
         headers=("build", "newest SIMD", "as promised", "what ran"),
         rows=tuple(rows),
+        plots=("execution", "isa"),
     )
 
 
@@ -108,6 +109,7 @@ def own_kernels(lab: LabMaterial, part: str) -> Found:
         text=kernel_answer(material),
         headers=("format", "our fastest kernel"),
         rows=tuple(row for row in rows if len(row) == 2),  # noqa: PLR2004 - format and words
+        plots=("kernels",),
     )
 
 

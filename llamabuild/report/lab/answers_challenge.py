@@ -18,10 +18,13 @@ from llamabuild.report.optimize_rows import (
     result_headers,
     result_rows,
 )
+from llamabuild.types.optimization import SCREEN
 
 if TYPE_CHECKING:
     from llamabuild.report.lab.material import LabMaterial
     from llamabuild.report.optimize_document import OptimizeDocument
+
+OF_BOUND = "of its bound"
 
 
 def target(lab: LabMaterial, part: str) -> Found:
@@ -32,37 +35,53 @@ def target(lab: LabMaterial, part: str) -> Found:
         headers=result_headers(document),
         rows=tuple(result_rows(document)),
         notes=(method_line(document),),
-        figures=tuple(
-            Figure(
-                label=each.workload,
-                value=each.effect.ratio,
-                low=each.effect.low,
-                high=each.effect.high,
-                unit=f"of the speed of {document.base}",
-            )
-            for each in document.reached
-        ),
+        figures=_figures(document),
     )
 
 
 def before_after(lab: LabMaterial, part: str) -> Found:
     """Return the baseline beside the result: speed and memory."""
     document = _document(lab, part)
-    if not document.reached:
-        return Found(text=f"Nothing was accepted: it stays at `{document.base}`.")
-    rows = [(each.workload, "1.00×", ratio_text(each.effect)) for each in document.reached]
+    ratios = {each.workload: ratio_text(each.effect) for each in document.reached}
+    shares = {each.workload: each for each in document.bounds}
+    speeds = {each.workload: each for each in document.speeds}
+    rows: list[tuple[str, ...]] = []
+    for load in document.workloads:
+        speed, share = speeds.get(load), shares.get(load)
+        before = _speed(speed.before if speed else None)
+        rows.append((load, before, numbers.part(share.before if share else None)))
+        if ratios:
+            after = _speed(speed.after if speed else None)
+            of_bound = numbers.part(share.after if share else None)
+            rows[-1] += (after, ratios.get(load, numbers.MISSING), of_bound)
     peaks = document.peak_bytes
-    rows.append(
-        (
-            "peak memory",
-            numbers.size(peaks.get(document.base)),
-            numbers.size(peaks.get(document.final)),
-        )
-    )
+    rows.append(("peak memory", numbers.size(peaks.get(document.base)), ""))
+    if ratios:
+        rows[-1] += (numbers.size(peaks.get(document.final)), "", "")
+    heads = (document.final, "ratio", OF_BOUND) if ratios else ()
+    text = f"From `{document.base}` to `{document.final}`. {memory_line(document)}".rstrip()
     return Found(
-        text=f"From `{document.base}` to `{document.final}`. {memory_line(document)}".rstrip(),
-        headers=("what", "before", "after"),
+        text=text if ratios else f"Nothing was accepted: it stays at `{document.base}`.",
+        headers=("what", document.base, OF_BOUND, *heads),
         rows=tuple(rows),
+        figures=_figures(document),
+    )
+
+
+def _speed(median: float | None) -> str:
+    return f"{numbers.throughput(median)} tokens/s" if median is not None else numbers.MISSING
+
+
+def _figures(document: OptimizeDocument) -> tuple[Figure, ...]:
+    return tuple(
+        Figure(
+            label=each.workload,
+            value=each.effect.ratio,
+            low=each.effect.low,
+            high=each.effect.high,
+            unit=f"of the speed of {document.base}",
+        )
+        for each in document.reached
     )
 
 
@@ -94,6 +113,36 @@ def rejected(lab: LabMaterial, part: str) -> Found:
         headers=rejected_headers(document),
         rows=tuple(rejected_rows(document)),
         notes=_not_searched(document),
+    )
+
+
+def of_lever(lab: LabMaterial, lever: str) -> Found | None:
+    """Return what the challenge's first stage measured of a lever's choices, each by itself.
+
+    Args:
+        lab: All of it.
+        lever: How their names begin; empty for a question that has none.
+    """
+    document = lab.challenge
+    if document is None or document.noisy or not lever:
+        return None
+    own = [r for r in document.rejected if r.stage == SCREEN and r.part.startswith(lever)]
+    if not any(each.impacts for each in own):
+        return None
+    said = [
+        f"`{each.part}` runs at "
+        + numbers.listing([f"{ratio_text(e)} ({load})" for load, e in each.impacts.items()])
+        for each in own
+        if each.impacts
+    ]
+    return Found(
+        text=f"By the search of the challenge, each by itself: {numbers.listing(said)} of the "
+        f"speed of `{document.base}`.",
+        headers=("choice", *document.workloads),
+        rows=tuple(
+            (each.part, *(ratio_text(each.impacts.get(load)) for load in document.workloads))
+            for each in own
+        ),
     )
 
 

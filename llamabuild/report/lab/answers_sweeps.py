@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from llamabuild.report import numbers
 from llamabuild.report.lab.document import Figure, Found
 from llamabuild.report.sweep_rows import sweep_cells, sweep_headers
@@ -11,9 +13,10 @@ from llamabuild.report.sweep_rows import sweep_cells, sweep_headers
 if TYPE_CHECKING:
     from llamabuild.report.document import Document
     from llamabuild.report.lab.material import LabMaterial
-    from llamabuild.report.sweep_document import SweepInfo
+    from llamabuild.report.sweep_document import SweepInfo, SweepPoint
 
-SWEEP = "sweep"
+SWEEP, DRAFT = "sweep", "draft"
+NO_BLOCK = "no block of it counts"
 
 
 def sweep(lab: LabMaterial, part: str) -> Found:
@@ -29,6 +32,26 @@ def sweep(lab: LabMaterial, part: str) -> Found:
         figures=_figures(info),
         plots=("formats",) if info.formats else (SWEEP,),
     )
+
+
+def gpu_layers(lab: LabMaterial, part: str) -> Found:
+    """Return what layers on a GPU bring, or what is missing for any."""
+    info = _info(lab, part)
+    if not any(_measured(point) for point in info.points[1:] if point.label != "0"):
+        return Found(reason=numbers.sentence("; ".join(_reasons(info)) or NO_BLOCK))
+    return sweep(lab, part)
+
+
+def speculation(lab: LabMaterial, part: str) -> Found:
+    """Return what guessing tokens brings, and which way was not tried."""
+    found = sweep(lab, part)
+    if found.reason or any(point.label == DRAFT for point in _info(lab, part).points):
+        return found
+    note = (
+        "A draft model was not tried: `llamabuild sweep speculative --draft-model MODEL` takes a "
+        "smaller one with the same vocabulary."
+    )
+    return msgspec.structs.replace(found, notes=(*found.notes, note))
 
 
 def scaling(lab: LabMaterial, part: str) -> Found:
@@ -67,9 +90,13 @@ def _info(lab: LabMaterial, part: str) -> SweepInfo:
 
 def _nothing(info: SweepInfo) -> str:
     """Say why there is no comparison; empty where there is one."""
-    if any(result.median is not None for p in info.points[1:] for result in p.workloads):
+    if any(_measured(point) for point in info.points[1:]):
         return ""
-    return numbers.sentence("; ".join(_reasons(info)) or "no block of it counts")
+    return numbers.sentence("; ".join(_reasons(info)) or NO_BLOCK)
+
+
+def _measured(point: SweepPoint) -> bool:
+    return any(result.median is not None for result in point.workloads)
 
 
 def _limits(document: Document) -> tuple[str, ...]:

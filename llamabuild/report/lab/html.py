@@ -5,22 +5,26 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from markupsafe import Markup
+
 from llamabuild.report import numbers
+from llamabuild.report.flame import flame_svg
 from llamabuild.report.html import render_page
 from llamabuild.report.lab.text import LEGEND
 from llamabuild.report.optimize_sections import OPTIMIZE_PLOTS
 from llamabuild.report.plots import PLOTS
+from llamabuild.report.plots.kernel_plots import KERNEL_PLOTS
 from llamabuild.report.sections.section import Section, picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from markupsafe import Markup
-
     from llamabuild.report.lab.document import Answer, AnswerSection, LabDocument
     from llamabuild.report.lab.material import LabMaterial
     from llamabuild.report.plots.plot import Plot
+    from llamabuild.types.profile import WorkloadProfile
 
+FLAME = "flame"
 M = TypeVar("M")
 Context = dict[str, Any]
 
@@ -74,7 +78,20 @@ def _pictures(lab: LabMaterial, answer: Answer) -> list[Markup]:
         found = lab.optimizations[answer.part]
         plots = [plot for plot in OPTIMIZE_PLOTS if plot.name in wanted]
         drawn += [picture(_named(plot, answer), found) for plot in plots]
+    if answer.part in lab.kernels:
+        kernels = lab.kernels[answer.part]
+        drawn += [picture(_named(p, answer), kernels) for p in KERNEL_PLOTS if p.name in wanted]
+    if answer.part in lab.profiles and FLAME in wanted:
+        drawn += [_flame(each) for each in lab.profiles[answer.part].workloads]
     return [each for each in drawn if each is not None]
+
+
+def _flame(found: WorkloadProfile) -> Markup | None:
+    if not found.flame.stacks:
+        return None
+    title = f"Calls during {found.workload}, by {found.flame.unit}"
+    # Escaped by the XML writer, from names that were cleaned.
+    return Markup(flame_svg(found.flame, title, standalone=False))  # noqa: S704
 
 
 def _named(plot: Plot[M], answer: Answer) -> Plot[M]:

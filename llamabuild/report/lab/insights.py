@@ -14,15 +14,15 @@ from llamabuild.report.lab.doubt import probe_doubt
 from llamabuild.report.optimize_document import ratio_text
 from llamabuild.report.portable import clean
 from llamabuild.types.base import Data
-from llamabuild.types.comparison import FASTER, SLOWER
+from llamabuild.types.comparison import FASTER, NO_DIFFERENCE, SLOWER
 from llamabuild.types.optimization import SCREEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from llamabuild.optimize.values import Effect
     from llamabuild.report.document import WorkloadResult
     from llamabuild.report.lab.material import LabMaterial
-    from llamabuild.report.material import Material
     from llamabuild.report.sweep_document import SweepResult
     from llamabuild.roofline.records import Share
 
@@ -37,16 +37,20 @@ class _Advice(Data, frozen=True, forbid_unknown_fields=True):
     name: str
     kinds: tuple[str, ...]
     expects: str
+    lever: str = ""
 
 
 class _File(Data, frozen=True, forbid_unknown_fields=True):
     advice: tuple[_Advice, ...]
 
 
-class _Result(NamedTuple):
-    name: str
-    result: WorkloadResult | SweepResult
-    against: str
+class _Seen(NamedTuple):
+    """What was measured of a piece of advice."""
+
+    verdict: str
+    words: str
+    """``NAME is RATIO of the speed of BASELINE at WORKLOAD``."""
+    run: str
 
 
 @cache
@@ -100,22 +104,68 @@ def _trade_offs(lab: LabMaterial) -> Iterator[Insight]:
 
 
 def _surprises(lab: LabMaterial) -> Iterator[Insight]:
+    measured, run, contradicted = 0, "", False
     for each in advice():
-        material = lab.runs.get(each.part)
-        if material is None or not material.document.usable:
-            continue
-        kinds = {load.name: load.kind for load in material.document.run.workloads}
-        for name, result, against in _results(material):
-            if name != each.name or kinds.get(result.name) not in each.kinds:
-                continue
-            if not _contradicts(result.verdict, each.expects):
-                continue
+        seen = [*_in_part(lab, each), *_in_challenge(lab, each)]
+        measured += bool(seen)
+        against = next((s for s in seen if _contradicts(s.verdict, each.expects)), None)
+        run = seen[0].run if seen else run
+        if against is not None:
+            contradicted = True
             yield Insight(
                 topic=SURPRISE,
-                text=f"Usually said: {each.says}. Here `{name}` is {_measured(result)} of the "
-                f"speed of `{against}` at {result.name}: shown to be {result.verdict}.",
-                run=material.run.id,
+                text=f"Usually said: {each.says}. Here {against.words}: shown to be "
+                f"{against.verdict}.",
+                run=against.run,
             )
+    if measured and not contradicted:
+        pieces = numbers.count(measured, "piece")
+        text = f"Nothing contradicts the usual advice, of which {pieces} could be tested."
+        yield Insight(topic=SURPRISE, text=text, run=run)
+
+
+def _in_part(lab: LabMaterial, each: _Advice) -> Iterator[_Seen]:
+    material = lab.runs.get(each.part)
+    if material is None or not material.document.usable:
+        return
+    document = material.document
+    kinds = {load.name: load.kind for load in document.run.workloads}
+    info = document.sweep
+    against = info.points[0].label if info else document.baseline
+    named: list[tuple[str, Sequence[WorkloadResult | SweepResult]]] = (
+        [(point.label, point.workloads) for point in info.points]
+        if info
+        else [(variant.name, variant.workloads) for variant in document.variants]
+    )
+    for name, results in named:
+        for result in results:
+            if name == each.name and kinds.get(result.name) in each.kinds and result.ratio:
+                ratio = numbers.with_interval(result.ratio, result.low, result.high)
+                words = f"`{name}` is {ratio} of the speed of `{against}` at {result.name}"
+                yield _Seen(result.verdict, words, material.run.id)
+
+
+def _in_challenge(lab: LabMaterial, each: _Advice) -> Iterator[_Seen]:
+    """What its first stage measured of a choice by itself."""
+    document = lab.challenge
+    if document is None or document.noisy or not each.lever:
+        return
+    alone = {r.part: r.impacts for r in document.rejected if r.stage == SCREEN}
+    if document.accepted and len(first := document.accepted[0].change) == 1:
+        alone[first[0]] = document.accepted[0].impacts
+    for load, effect in alone.get(each.lever, {}).items():
+        if load.startswith(each.kinds):
+            words = (
+                f"`{each.lever}` is {ratio_text(effect)} of the speed of `{document.base}` at "
+                f"{load} in the challenge"
+            )
+            yield _Seen(_shown(effect), words, document.run.id)
+
+
+def _shown(effect: Effect) -> str:
+    if effect.low is not None and effect.low > 1.0:
+        return FASTER
+    return SLOWER if effect.high is not None and effect.high < 1.0 else NO_DIFFERENCE
 
 
 def _contradicts(verdict: str, expects: str) -> bool:
@@ -125,27 +175,19 @@ def _contradicts(verdict: str, expects: str) -> bool:
     return verdict in OPPOSITE
 
 
-def _measured(result: WorkloadResult | SweepResult) -> str:
-    ratio = numbers.ratio(result.ratio, result.low, result.high)
-    return f"{ratio} {numbers.interval(result.ratio, result.low, result.high)}".rstrip()
-
-
-def _results(material: Material) -> Iterator[_Result]:
-    """Every result of a run by the variant's name, or the label of a sweep's point."""
-    document = material.document
-    if document.sweep is None:
-        for variant in document.variants:
-            for result in variant.workloads:
-                yield _Result(variant.name, result, document.baseline)
-        return
-    first = document.sweep.points[0].label
-    for point in document.sweep.points:
-        for each in point.workloads:
-            yield _Result(point.label, each, first)
-
-
 def _next(lab: LabMaterial) -> Iterator[Insight]:
-    """The largest gap to a bound that is left, in the fastest build that was shown to be one."""
+    """The largest gap to a bound that is left: in the result, else in the fastest build."""
+    challenge = lab.challenge
+    if challenge is not None and challenge.accepted and challenge.bounds:
+        least = min(challenge.bounds, key=lambda bound: bound.after)
+        yield Insight(
+            topic=NEXT,
+            text=f"The largest gap to a bound is left at {least.workload}: `{challenge.final}`, "
+            f"the result, reaches {numbers.part(least.after)} of it."
+            f"{_advised(lab, least.advice)}",
+            run=challenge.run.id,
+        )
+        return
     material = lab.runs.get("builds") or lab.runs.get("baseline")
     if material is None or not material.document.usable:
         return
@@ -166,12 +208,15 @@ def _next(lab: LabMaterial) -> Iterator[Insight]:
     if not best:
         return
     gap = min(best.values(), key=lambda share: share.share)
-    doubt = probe_doubt(lab)
-    advised = f" {doubt}" if doubt else f" {numbers.sentence(gap.advice)}" if gap.advice else ""
     shown = "" if gap.variant == document.baseline else ", which was shown to be faster there,"
     yield Insight(
         topic=NEXT,
         text=f"The largest gap to a bound is left at {gap.workload}: `{gap.variant}`{shown} "
-        f"reaches {numbers.part(gap.share)} of it.{advised}",
+        f"reaches {numbers.part(gap.share)} of it.{_advised(lab, gap.advice)}",
         run=material.run.id,
     )
+
+
+def _advised(lab: LabMaterial, advice: str) -> str:
+    doubt = probe_doubt(lab)
+    return f" {doubt}" if doubt else f" {numbers.sentence(advice)}" if advice else ""

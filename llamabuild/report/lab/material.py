@@ -50,6 +50,9 @@ def load_lab(lab_id: str) -> LabMaterial:
     kinds = {name: part.kind for name, part in parts().items()}
     kernels = {n: load_kernels(run) for n, run in done.items() if kinds[n] in {PROBES, KERNELS}}
     profiles = {n: load_profile(run) for n, run in done.items() if kinds[n] == PROFILE}
-    found = {n: load_optimization(run) for n, run in done.items() if kinds[n] == OPTIMIZE}
+    # All shares of bounds are of the lab's own probes, whenever the report is made.
+    probes = next((run for n, run in done.items() if kinds[n] == PROBES), "")
+    found = {n: load_optimization(run, probes) for n, run in done.items() if kinds[n] == OPTIMIZE}
     rest = {n: run for n, run in done.items() if n not in {*kernels, *profiles, *found}}
-    return LabMaterial(record, {n: load(run) for n, run in rest.items()}, profiles, kernels, found)
+    runs = {n: load(run, probes) for n, run in rest.items()}
+    return LabMaterial(record, runs, profiles, kernels, found)

@@ -18,6 +18,7 @@ class Question(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):
     part: str
     answer: str
     anyway: bool = False
+    lever: str = ""
 
 
 class QuestionSection(Data, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from llamabuild.report.lab.material import LabMaterial
     from llamabuild.report.material import Material
+    from llamabuild.report.optimize_document import OptimizeDocument
 
 THREADS, MEMORY, QUANTIZATION = "threads", "memory", "quantization"
 HARDWARE, MONITORING, CONFIGURATION = "hardware", "monitoring", "configuration"
@@ -70,19 +71,24 @@ def _configuration(lab: LabMaterial) -> Iterator[Recommendation]:
         yield _made(CONFIGURATION, "configuration", text, document.answer, run)
         yield from _candidates(lab)
         return
-    reached = numbers.listing([f"{ratio_text(r.effect)} at {r.workload}" for r in document.reached])
     text = (
         f"Run `{document.final}`: its build commands, command lines, systemd unit and Dockerfile "
         f"are in the folder `challenge/deploy` of this report, and `llamabuild report {run} "
         "--output FOLDER/` writes them again."
     )
-    yield _made(CONFIGURATION, "configuration", text, f"{reached} of `{document.base}`", run)
+    yield _made(
+        CONFIGURATION, "configuration", text, f"{_reached(document)} of `{document.base}`", run
+    )
     if any(name in document.final for name in HUGE):
         text = (
             "Watch the share of the weights on huge pages after each start: "
             "`grep AnonHugePages /proc/PID/smaps_rollup`."
         )
         yield _made(MONITORING, "huge-pages", text, f"`{document.final}` rests on them", run)
+
+
+def _reached(document: OptimizeDocument) -> str:
+    return numbers.listing([f"{ratio_text(r.effect)} at {r.workload}" for r in document.reached])
 
 
 def _candidates(lab: LabMaterial) -> Iterator[Recommendation]:
@@ -227,6 +233,20 @@ def tolerance_factor(trials: int, share: float, confidence: float) -> float:
 
 
 def _hardware(lab: LabMaterial) -> Iterator[Recommendation]:
+    """What would help the result, else the baseline."""
+    challenge = lab.challenge
+    if challenge is not None and challenge.accepted and challenge.bounds:
+        for bound in () if probe_doubt(lab) else challenge.bounds:
+            if bound.advice:
+                yield _made(
+                    HARDWARE,
+                    f"hardware-{bound.verdict}",
+                    f"{bound.workload}: {bound.advice}",
+                    f"`{challenge.final}` reaches {numbers.part(bound.after)} of its bound at "
+                    f"{bound.workload}",
+                    challenge.run.id,
+                )
+        return
     material = lab.runs.get("builds") or lab.runs.get("baseline")
     if material is None:
         return
@@ -247,6 +267,9 @@ def _monitoring(lab: LabMaterial) -> Iterator[Recommendation]:
     material = lab.runs.get("baseline")
     if material is None:
         return
+    challenge = lab.challenge
+    gains = {r.workload: r.effect for r in challenge.reached} if challenge else {}
+    final = challenge.final if challenge and gains else lab.record.base
     words, evidence = [], ""
     for load in baseline_document(material).workloads:
         speeds = _medians(lab, material, load.name)
@@ -258,11 +281,18 @@ def _monitoring(lab: LabMaterial) -> Iterator[Recommendation]:
             continue
         deviations = tolerance_factor(len(speeds), facts().alarm_share, facts().alarm_confidence)
         limit = statistics.fmean(speeds) - deviations * statistics.stdev(speeds)
+        if gains:
+            gain = gains.get(load.name)
+            limit *= (gain.low or gain.ratio) if gain else 0.0
         if limit > 0:
             words.append(f"{load.name} {numbers.throughput(limit)} tokens/s")
     if words:
-        text = f"Alarm below {numbers.listing(words)} of the same build, model and machine."
-        yield _made(MONITORING, "monitoring", text, evidence, material.run.id)
+        text = f"Alarm below {numbers.listing(words)} of `{final}` with this model and machine."
+        rule = "monitoring"
+        if challenge and gains:
+            rule = "monitoring-result"
+            evidence += f"; {_reached(challenge)} of it"
+        yield _made(MONITORING, rule, text, evidence, material.run.id)
     if lab.record.machine.cpu.hypervisor:
         text = "Record `steal` of /proc/stat beside tokens/s."
         evidence = f"this is a virtual machine ({lab.record.machine.cpu.hypervisor})"

@@ -8,7 +8,7 @@ from llamabuild.report.format_rows import quality_cells
 from llamabuild.report.plots import FORMATS
 from llamabuild.report.plots import SWEEP as SWEEP_PLOT
 from llamabuild.report.sections.section import Section, picture
-from llamabuild.report.sweep_rows import caches, difference, guesses, judges, scales, units
+from llamabuild.report.sweep_rows import bounded, caches, difference, guesses, judges, scales, units
 
 if TYPE_CHECKING:
     from llamabuild.report.material import Material
@@ -24,6 +24,7 @@ def _context(material: Material) -> dict[str, Any] | None:
         "units": units(info),
         "scaling": scales(info),
         "guesses": guesses(info),
+        "bounded": bounded,
         "program": material.run.program,
         "sorts": [
             "number" if all(value.isdecimal() for value in axis.values) else "text"
