@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from llamabuild.errors import EnvironmentLacks
 from llamabuild.process import run
 from llamabuild.types.kv_cache import PADDING
-from llamabuild.variants.bench_options import without
+from llamabuild.variants.bench_options import by_option, without
 
 from .arguments import timed_arguments
 from .task import BadOutput
@@ -34,10 +34,11 @@ def common_argv(program: Path, task: Task, runtime: Runtime) -> list[str]:
     A thread count of the variant's own replaces the run's.
     """
     generation, prompt = (runtime.threads.get(kind) for kind in ("tg", "pp"))
-    bench = without(runtime.bench, "-t") if generation else runtime.bench
-    own = timed_arguments(bench).arguments
-    threads = () if "--threads" in own else ("--threads", str(generation or task.threads))
-    batch = ("--threads-batch", str(prompt)) if prompt else ()
+    [both] = by_option(runtime.bench).get("-t", (str(task.threads),))
+    own = timed_arguments(without(runtime.bench, "-t")).arguments
+    threads = ("--threads", str(generation or both))
+    # Without a number for prompts these programs take the other one for them, too.
+    batch = ("--threads-batch", str(prompt or both)) if generation or prompt else ()
     return [*runtime.launcher, str(program), "-m", str(task.model), *threads, *batch, *own]
 
 

@@ -15,7 +15,7 @@ from llamabuild.machine.native_flags import native_resolution
 from llamabuild.machine.tools import find_tool, name_here
 from llamabuild.store.builds import sha256_of
 from llamabuild.types.build import Plan, Step
-from llamabuild.types.variant import Flags
+from llamabuild.types.variant import CMAKE_FALSE, Flags
 
 from .bolt import rewritten_plan
 from .by_hand import (
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 FORMAT = 2
 """Part of every id; raise it when the same inputs come to mean another build."""
 ID_LENGTH = 16
-CMAKE_FALSE = frozenset({"", "0", "OFF", "NO", "FALSE", "N", "IGNORE", "NOTFOUND"})
 
 
 def make_plan(

@@ -168,7 +168,7 @@ def _of_compiler(entry: LibraryEntry, compiler: str) -> Path:
 def library_file(name: str) -> str:
     """Return the file name of a shared library in this release; empty for what is none."""
     entry = library_table()[name]
-    return entry.newer.file if entry.newer and _is_newer(entry.newer) else entry.file
+    return entry.newer.file if entry.newer and _is_newer(entry.newer, entry.file) else entry.file
 
 
 def library_package(name: str, compiler: str = "") -> str:
@@ -180,7 +180,7 @@ def library_package(name: str, compiler: str = "") -> str:
             name says the version.
     """
     entry = library_table()[name]
-    if entry.newer is not None and _is_newer(entry.newer):
+    if entry.newer is not None and _is_newer(entry.newer, entry.file):
         return entry.newer.debian
     if "{version}" not in entry.debian:
         return entry.debian
@@ -189,11 +189,11 @@ def library_package(name: str, compiler: str = "") -> str:
     return entry.debian.format(version=stated)
 
 
-def _is_newer(newer: NewerLibrary) -> bool:
-    """What is installed decides; where nothing is, the release."""
-    if find_shared(newer.file) is not None:
-        return True
-    return (debian_version() or 0) >= newer.since
+def _is_newer(newer: NewerLibrary, older: str) -> bool:
+    """What is installed decides, as in :func:`find_library`; where nothing is, the release."""
+    if find_shared(older) is not None:
+        return False
+    return find_shared(newer.file) is not None or (debian_version() or 0) >= newer.since
 
 
 def _major(version: str) -> str:

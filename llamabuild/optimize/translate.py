@@ -11,6 +11,8 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+BATCH = "-tb"
+"""Threads for prompts of their own, which the server then sets up by themselves."""
 CMAKE = ("cmake",)
 CONFIGURE, BUILD, TARGETS = "-S", "--build", "--target"
 
@@ -21,6 +23,7 @@ class Option(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     becomes: str = ""
     values: dict[str, tuple[str, ...]] = {}
     note: str = ""
+    batch: str = ""
 
 
 class Locked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,6 +83,8 @@ def server_arguments(options: Mapping[str, Sequence[str]], layout: str = "") -> 
             arguments += known.values[value]
         elif known.becomes:
             arguments += [known.becomes, *values]
+        if known.batch and BATCH in options:
+            arguments += [known.batch, *values]
         if known.note:
             notes.append(known.note.replace("{}", value))
     return Translation(tuple(arguments), tuple(notes))

@@ -11,6 +11,7 @@ import msgspec
 from llamabuild.bench.dialect import dialect_of
 from llamabuild.errors import EnvironmentLacks
 from llamabuild.process import run
+from llamabuild.types.variant import CMAKE_FALSE
 from llamabuild.variants.bench_options import by_option
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 LAYERS = "-ngl"
 LIST = "--list-devices"
 SECONDS = 60.0
-OFF = frozenset({"", "OFF", "0", "FALSE", "NO", "N"})
 
 
 class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,7 +53,7 @@ def lacks_device(program: Path, variant: Variant, runtime: Runtime) -> str:
     backends = [
         name
         for key, name in facts().backends.items()
-        if variant.cmake.get(key, "").upper() not in OFF
+        if variant.cmake.get(key, "").upper() not in CMAKE_FALSE
     ]
     if backends:
         return f"no GPU: the build's {' and '.join(backends)} backend finds no device here"

@@ -97,12 +97,14 @@ class RunLab:
         """Return build id and all that the program is run with."""
         variant = self._variant(configuration)
         runtime = variant.runtime
+        options = by_option(runtime.bench)
+        both = int("".join(options.pop("-t", (str(self._record.threads),))))
         words = (
             variant.name if self._elsewhere(variant) else self._place.maker.plan(variant).build_id,
             variant.allocator,
             sorted(runtime.environment.items()),
-            sorted(by_option(runtime.bench).items()),
-            sorted(runtime.threads.items()),
+            sorted(options.items()),
+            [runtime.threads.get(kind, both) for kind in ("pp", "tg")],
             runtime.launcher,
         )
         return repr(words)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llamabuild.optimize.deploy import render
-from llamabuild.optimize.facts import layout
+from llamabuild.optimize.facts import layout, lever_facts
 from llamabuild.optimize.judge import Judged
 from llamabuild.optimize.log import Interaction, Reached, Rejected, log_of
 from llamabuild.optimize.values import Effect
@@ -222,6 +222,16 @@ def ratio_text(effect: Effect | None) -> str:
         return numbers.MISSING
     span = numbers.interval(effect.ratio, effect.low, effect.high)
     return f"{numbers.ratio(effect.ratio, effect.low, effect.high)} {span}".rstrip()
+
+
+def own_impacts(rejected: Rejected) -> dict[str, Effect]:
+    """Return its effects on workloads that its lever can change; the others are noise."""
+    kinds = {lever.name: lever.kinds for lever in lever_facts()}.get(rejected.lever)
+    return {
+        load: effect
+        for load, effect in rejected.impacts.items()
+        if kinds is None or load.startswith(kinds)
+    }
 
 
 def _clean(rejected: Rejected) -> Rejected:

@@ -61,20 +61,28 @@ def _newest(record: Optimization, probes: str) -> Document | None:
 
 
 def _bounds(record: Optimization, newest: Document) -> tuple[Bounded, ...]:
-    """Return the shares of the machine's bounds."""
-    shares = newest.roofline.shares
-    before = {share.workload: share.share for share in shares if share.variant == record.base}
-    return tuple(
-        Bounded(
-            workload=share.workload,
-            before=before.get(share.workload),
-            after=share.share,
-            verdict=share.verdict,
-            advice=share.advice,
+    """Return the shares of the baseline's bounds: a result with fewer threads has the same machine.
+
+    Verdict and advice are the result's own where it runs as many threads, else the baseline's.
+    """
+    shares = {(share.variant, share.workload): share for share in newest.roofline.shares}
+    found = []
+    for speed in _speeds(record, newest):
+        base = shares.get((record.base, speed.workload))
+        if base is None or not speed.after:
+            continue
+        own = shares.get((_final(record), speed.workload), base)
+        said = own if own.threads == base.threads else base
+        found.append(
+            Bounded(
+                workload=speed.workload,
+                before=base.share,
+                after=base.share * speed.after / base.tokens_per_second,
+                verdict=said.verdict,
+                advice=said.advice,
+            )
         )
-        for share in shares
-        if share.variant == _final(record)
-    )
+    return tuple(found)
 
 
 def _speeds(record: Optimization, newest: Document) -> tuple[Speeds, ...]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from .base import Data
 
+CMAKE_FALSE = frozenset({"", "0", "OFF", "NO", "FALSE", "N", "IGNORE", "NOTFOUND"})
+"""What CMake takes as false, in capitals."""
+
 
 class Flags(Data, frozen=True, kw_only=True):
     """Compiler and linker flags, one argument each."""

@@ -9,6 +9,7 @@ from llamabuild.errors import EnvironmentLacks
 from llamabuild.machine.allocators import allocator_library, allocator_table
 from llamabuild.machine.libraries import find_library
 from llamabuild.machine.tools import locate_tool
+from llamabuild.types.variant import CMAKE_FALSE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from llamabuild.types.variant import Variant
 
 INSTALL = "apt-get install "
-CMAKE_OFF = frozenset({"OFF", "0", "NO", "FALSE", "N"})
 
 
 def unsupported_reason(variant: Variant, cpu: Cpu) -> str:
@@ -63,7 +63,7 @@ def companions(variant: Variant) -> tuple[str, ...]:
     if "clang" not in Path(variant.toolchain.c).name:
         return ()
     wanted = {
-        "openmp": variant.cmake.get("GGML_OPENMP", "ON").upper() not in CMAKE_OFF,
+        "openmp": variant.cmake.get("GGML_OPENMP", "ON").upper() not in CMAKE_FALSE,
         "lld": bool(variant.optimize.lto),
         "profdata": variant.optimize.pgo,
         "profile-runtime": variant.optimize.pgo,

@@ -57,11 +57,21 @@ def test_batched_bench_is_asked_for_one_kind_of_work_several_times():
     assert words[words.index("-ntg") + 1] == "16"
 
 
-def test_programs_are_told_threads_of_prompts_and_generation():
-    runtime = Runtime(program="llama-batched-bench", mode="2", threads={"pp": 8, "tg": 1})
+@pytest.mark.parametrize(
+    ("threads", "bench", "generation", "prompts"),
+    [
+        ({"pp": 8, "tg": 1}, (), "1", "8"),
+        ({"tg": 1}, (), "1", "2"),
+        ({"pp": 8}, ("-t", "4"), "4", "8"),
+        ({"tg": 1}, ("-t", "4"), "1", "4"),
+    ],
+)
+def test_programs_are_told_threads_of_prompts_and_generation(threads, bench, generation, prompts):
+    runtime = Runtime(program="llama-batched-bench", mode="2", threads=threads, bench=bench)
     argv = command_of(Path("bin/llama-batched-bench"), task(TG), runtime).argv
-    assert argv[argv.index("--threads") + 1] == "1"
-    assert argv[argv.index("--threads-batch") + 1] == "8"
+    assert argv.count("--threads") == 1
+    assert argv[argv.index("--threads") + 1] == generation
+    assert argv[argv.index("--threads-batch") + 1] == prompts
 
 
 def test_settings_of_the_variant_are_told_in_the_words_of_the_program():

@@ -89,6 +89,14 @@ def test_a_server_has_threads_for_prompts_and_for_generation(name, words):
     assert found == words
 
 
+def test_what_is_set_for_threads_is_set_for_those_of_prompts_too():
+    """With a number of their own the server takes nothing else over for them."""
+    apart = " ".join(deployed("native+poll=100+cpu-mask=0x3+prompt-threads=8").arguments)
+    for words in ("--poll-batch 100", "--cpu-mask-batch 0x3", "--cpu-strict-batch 1"):
+        assert words in apart
+    assert "-batch" not in " ".join(deployed("native+poll=100").arguments)
+
+
 def test_the_build_makes_a_server():
     commands = [
         ("cmake", "-S", "x", "-B", "b", "-DLLAMA_BUILD_SERVER=OFF", "-DA=1"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from llamabuild.report import numbers
 from llamabuild.report.lab.document import Figure, Found
-from llamabuild.report.optimize_document import ratio_text
+from llamabuild.report.optimize_document import own_impacts, ratio_text
 from llamabuild.report.optimize_rows import (
     interaction_lines,
     log_headers,
@@ -18,13 +18,12 @@ from llamabuild.report.optimize_rows import (
     result_headers,
     result_rows,
 )
-from llamabuild.types.optimization import SCREEN
 
 if TYPE_CHECKING:
     from llamabuild.report.lab.material import LabMaterial
     from llamabuild.report.optimize_document import OptimizeDocument
 
-OF_BOUND = "of its bound"
+OF_BOUND, IN_RESULT = "of its bound", "in the result"
 
 
 def target(lab: LabMaterial, part: str) -> Found:
@@ -117,7 +116,7 @@ def rejected(lab: LabMaterial, part: str) -> Found:
 
 
 def of_lever(lab: LabMaterial, lever: str) -> Found | None:
-    """Return what the challenge's first stage measured of a lever's choices, each by itself.
+    """Return what the challenge measured of a lever's choices, in its result or not.
 
     Args:
         lab: All of it.
@@ -126,22 +125,29 @@ def of_lever(lab: LabMaterial, lever: str) -> Found | None:
     document = lab.challenge
     if document is None or document.noisy or not lever:
         return None
-    own = [r for r in document.rejected if r.stage == SCREEN and r.part.startswith(lever)]
-    if not any(each.impacts for each in own):
+    own = [
+        (each.part, own_impacts(each), "")
+        for each in document.rejected
+        if each.part.startswith(lever) and own_impacts(each)
+    ]
+    own += [
+        (" + ".join(change.change), change.impacts, IN_RESULT)
+        for change in document.accepted
+        if any(part.startswith(lever) for part in change.change)
+    ]
+    if not own:
         return None
     said = [
-        f"`{each.part}` runs at "
-        + numbers.listing([f"{ratio_text(e)} ({load})" for load, e in each.impacts.items()])
-        for each in own
-        if each.impacts
+        f"`{name}`{f' ({place})' if place else ''} runs at "
+        + numbers.listing([f"{ratio_text(effect)} ({load})" for load, effect in impacts.items()])
+        for name, impacts, place in own
     ]
     return Found(
-        text=f"By the search of the challenge, each by itself: {numbers.listing(said)} of the "
-        f"speed of `{document.base}`.",
-        headers=("choice", *document.workloads),
+        text=f"By the challenge: {numbers.listing(said)} of the speed without it.",
+        headers=("choice", *document.workloads, "place"),
         rows=tuple(
-            (each.part, *(ratio_text(each.impacts.get(load)) for load in document.workloads))
-            for each in own
+            (name, *(ratio_text(impacts.get(load)) for load in document.workloads), place)
+            for name, impacts, place in own
         ),
     )
 

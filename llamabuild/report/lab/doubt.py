@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from llamabuild.report import numbers
 from llamabuild.roofline.facts import facts
+from llamabuild.roofline.records import MEMORY_BOUND
 
 if TYPE_CHECKING:
     from llamabuild.report.lab.material import LabMaterial
@@ -23,6 +24,12 @@ def probe_doubt(lab: LabMaterial) -> str:
         for share in material.document.roofline.shares
         if share.bandwidth_share is not None
     ]
+    if (challenge := lab.challenge) is not None:
+        found += [
+            (bound.after, challenge.final, bound.workload, challenge.run.id)
+            for bound in challenge.bounds
+            if bound.verdict == MEMORY_BOUND
+        ]
     if not found:
         return ""
     most, variant, workload, run = max(found)
@@ -31,5 +38,5 @@ def probe_doubt(lab: LabMaterial) -> str:
     return (
         f"`{variant}` reads {numbers.part(most)} of the probed bandwidth at {workload} "
         f"(run {run}): the probes did not see the memory at its best, so that shares of bounds in "
-        "this report are too large. `llamabuild kernels --only-probes` measures them again."
+        "this report are too large. A further lab measures them again."
     )

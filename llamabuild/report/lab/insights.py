@@ -11,7 +11,7 @@ import msgspec
 from llamabuild.report import numbers
 from llamabuild.report.lab.document import Insight
 from llamabuild.report.lab.doubt import probe_doubt
-from llamabuild.report.optimize_document import ratio_text
+from llamabuild.report.optimize_document import own_impacts, ratio_text
 from llamabuild.report.portable import clean
 from llamabuild.types.base import Data
 from llamabuild.types.comparison import FASTER, NO_DIFFERENCE, SLOWER
@@ -49,7 +49,7 @@ class _Seen(NamedTuple):
 
     verdict: str
     words: str
-    """``NAME is RATIO of the speed of BASELINE at WORKLOAD``."""
+    """``NAME is RATIO of the speed of BASELINE at WORKLOAD``, and how sure that is."""
     run: str
 
 
@@ -89,8 +89,9 @@ def _trade_offs(lab: LabMaterial) -> Iterator[Insight]:
     for each in document.rejected:
         if each.stage != SCREEN:
             continue  # a confirmation judges what was changed together
-        gains = [name for name, effect in each.impacts.items() if (effect.low or 0.0) > 1.0]
-        losses = [name for name, effect in each.impacts.items() if 0.0 < (effect.high or 0.0) < 1.0]
+        impacts = own_impacts(each)
+        gains = [name for name, effect in impacts.items() if (effect.low or 0.0) > 1.0]
+        losses = [name for name, effect in impacts.items() if 0.0 < (effect.high or 0.0) < 1.0]
         for gain in gains[:1]:
             for loss in losses[:1]:
                 yield Insight(
@@ -114,8 +115,7 @@ def _surprises(lab: LabMaterial) -> Iterator[Insight]:
             contradicted = True
             yield Insight(
                 topic=SURPRISE,
-                text=f"Usually said: {each.says}. Here {against.words}: shown to be "
-                f"{against.verdict}.",
+                text=f"Usually said: {each.says}. Here {against.words}.",
                 run=against.run,
             )
     if measured and not contradicted:
@@ -142,7 +142,8 @@ def _in_part(lab: LabMaterial, each: _Advice) -> Iterator[_Seen]:
             if name == each.name and kinds.get(result.name) in each.kinds and result.ratio:
                 ratio = numbers.with_interval(result.ratio, result.low, result.high)
                 words = f"`{name}` is {ratio} of the speed of `{against}` at {result.name}"
-                yield _Seen(result.verdict, words, material.run.id)
+                verdict = f"shown to be {result.verdict}"
+                yield _Seen(result.verdict, f"{words}: {verdict}", material.run.id)
 
 
 def _in_challenge(lab: LabMaterial, each: _Advice) -> Iterator[_Seen]:
@@ -150,14 +151,14 @@ def _in_challenge(lab: LabMaterial, each: _Advice) -> Iterator[_Seen]:
     document = lab.challenge
     if document is None or document.noisy or not each.lever:
         return
-    alone = {r.part: r.impacts for r in document.rejected if r.stage == SCREEN}
+    alone = {r.part: own_impacts(r) for r in document.rejected if r.stage == SCREEN}
     if document.accepted and len(first := document.accepted[0].change) == 1:
         alone[first[0]] = document.accepted[0].impacts
     for load, effect in alone.get(each.lever, {}).items():
         if load.startswith(each.kinds):
             words = (
                 f"`{each.lever}` is {ratio_text(effect)} of the speed of `{document.base}` at "
-                f"{load} in the challenge"
+                f"{load}, by the search of the challenge, which looks at many things at once"
             )
             yield _Seen(_shown(effect), words, document.run.id)
 

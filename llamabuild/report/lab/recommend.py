@@ -114,7 +114,16 @@ def _candidates(lab: LabMaterial) -> Iterator[Recommendation]:
         yield _made(CONFIGURATION, "candidates", text, "; ".join(shown), material.run.id)
 
 
+def _sets(lab: LabMaterial, setting: str) -> bool:
+    """Tell whether the challenge's result has a setting, which then stands instead of a sweep's."""
+    challenge = lab.challenge
+    parts = challenge.final.split("+") if challenge and challenge.accepted else []
+    return any(setting in part.partition("=")[0] for part in parts if "=" in part)
+
+
 def _threads(lab: LabMaterial) -> Iterator[Recommendation]:
+    if _sets(lab, "threads"):
+        return  # with what is recommended
     material = lab.runs.get("threads")
     info = material.document.sweep if material else None
     if material is None or info is None:
@@ -138,6 +147,8 @@ def _threads(lab: LabMaterial) -> Iterator[Recommendation]:
 
 
 def _pinning(lab: LabMaterial) -> Iterator[Recommendation]:
+    if _sets(lab, "cpu"):
+        return
     material = lab.runs.get("affinity")
     info = material.document.sweep if material else None
     if material is None or info is None or not material.document.usable:
