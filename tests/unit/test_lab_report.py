@@ -10,6 +10,7 @@ import pytest
 
 from llamabuild.optimize.engine import run_stages
 from llamabuild.report.lab.answers import ANSWERS
+from llamabuild.report.lab.answers_challenge import of_lever
 from llamabuild.report.lab.assemble import lab_document
 from llamabuild.report.lab.doubt import probe_doubt
 from llamabuild.report.lab.html import _pictures, render_lab_html
@@ -20,7 +21,12 @@ from llamabuild.report.lab.recommend import facts, recommendations, tolerance_fa
 from llamabuild.report.lab.text import render_lab_text, render_recommendations
 from llamabuild.report.lab.write import FORMATS, write_lab
 from llamabuild.report.material import prepare
-from llamabuild.report.optimize_document import Bounded, Speeds, optimize_document
+from llamabuild.report.optimize_document import (
+    Bounded,
+    Speeds,
+    optimize_document,
+    own_impacts,
+)
 from llamabuild.report.optimize_material import OptimizeMaterial
 from llamabuild.report.optimize_sections import OPTIMIZE_PLOTS
 from llamabuild.report.plots import PLOTS
@@ -172,7 +178,7 @@ def test_the_alarm_is_for_what_is_recommended(lab):
 
 def test_simulated_misses_are_told_beside_what_was_counted(document):
     found = answers(document)
-    assert "pp32" in {row[0] for row in found["misses"].found.rows}
+    assert {row[0] for row in found["misses"].found.rows} == {"tg2"}, "what was simulated"
     models = [row[1] for row in found["bound"].found.rows]
     assert {"pp64", "tg16", "pp32"} <= set(models)
     assert {"pp64", "pp32"} <= {row[1] for row in found["rates"].found.rows}
@@ -322,6 +328,35 @@ def test_what_a_left_out_part_would_answer_is_told_from_the_challenge():
     assert answers(lab_document(none))["waiting"].found.reason == "no time"
 
 
+def test_a_choice_that_is_in_the_result_answers_its_question():
+    lab = SimulatedLab(2, {"poll=100": 1.3})
+    done = run_stages(surveyed_record(lab, goal="both"), lab, lambda _: None)
+    material = OptimizeMaterial(optimize_document(msgspec.structs.replace(done, status="done")))
+    [row] = [r for r in of_lever(lab_material(optimizations={"challenge": material}), "poll=").rows
+             if r[0] == "poll=100"]  # fmt: skip
+    assert row[-1] == "in the result"
+    assert row[1].startswith("1.2") or row[1].startswith("1.3")
+
+
+def test_what_a_lever_cannot_change_is_not_told():
+    lab = SimulatedLab(2, {"poll=0": 0.9})
+    done = run_stages(surveyed_record(lab, goal="both"), lab, lambda _: None)
+    [polling] = [each for each in optimize_document(done).rejected if each.part == "poll=0"]
+    assert set(own_impacts(polling)) == {"pp64", "tg16"}
+    threads = msgspec.structs.replace(polling, lever="threads", part="generation-threads=1")
+    assert set(own_impacts(threads)) == {"tg16"}
+
+
+@pytest.mark.parametrize(
+    ("final", "said"),
+    [("native+generation-threads=1", 0), ("native+cpu-mask=0x3", 1), ("native+hugealloc", 1)],
+)
+def test_a_sweep_s_threads_do_not_stand_beside_those_of_the_result(lab, final, said):
+    rules = [each.rule for each in recommendations(judged(lab, final=final))]
+    assert rules.count(facts().rules["threads"]) == said
+    assert rules.count(facts().rules["pinning"]) == ("mask" not in final)
+
+
 def test_what_is_read_above_the_bound_puts_the_bound_in_doubt(lab):
     document = lab.runs["builds"].document
     share = Share(
@@ -343,6 +378,11 @@ def test_what_is_read_above_the_bound_puts_the_bound_in_doubt(lab):
     assert probe_doubt(lab) == ""
     assert "reads 133 % of the probed bandwidth" in probe_doubt(changed).replace("\u00a0", " ")
     assert not [each for each in recommendations(changed) if each.topic == "hardware"]
+    # So does a result beyond its bound.
+    beyond = (msgspec.structs.replace(BOUNDS[1], after=1.2),)
+    assert "`native+hugealloc` reads 120 %" in probe_doubt(judged(lab, bounds=beyond)).replace(
+        "\u00a0", " "
+    )
 
 
 def test_four_trials_are_no_baseline(lab):

@@ -76,6 +76,10 @@ def test_identity_is_the_build_and_how_it_is_run(lab):
     assert lab.identity(("gcc",)) != lab.identity(("clang",))
     assert lab.identity(("poll=0",)) != lab.identity(())
     assert lab.identity(("no-repack",)) == lab.identity(("repack=0",))
+    assert lab.identity(("generation-threads=2",)) == lab.identity(()), "the record's number is 2"
+    assert lab.identity(("generation-threads=1",)) != lab.identity(("prompt-threads=1",))
+    both = lab.identity(("generation-threads=1", "prompt-threads=1"))
+    assert both == lab.identity(("threads=1",))
     assert lab.identity(("mimalloc",)) != lab.identity(("load-mode=none",))
 
 

@@ -1,6 +1,7 @@
 """The report of an optimization: from the store alone, in every form, deaf to hostile text."""
 
 import json
+from types import SimpleNamespace
 
 import jsonschema
 import msgspec
@@ -12,10 +13,11 @@ from llamabuild.optimize.engine import run_stages
 from llamabuild.report.html import render_optimize_html
 from llamabuild.report.kind import kind_of
 from llamabuild.report.optimize_document import optimize_document
-from llamabuild.report.optimize_material import OptimizeMaterial
+from llamabuild.report.optimize_material import OptimizeMaterial, _bounds, _speeds
 from llamabuild.report.optimize_write import FORMATS, render_optimization, write_optimization
 from llamabuild.report.plots.waterfall import draw_waterfall
 from llamabuild.report.schema import shipped
+from llamabuild.roofline.records import Share
 from llamabuild.store.results import Results
 from tests.optimize_lab import PAIR, SimulatedLab, surveyed_record
 from tests.unit.test_optimize_deploy import deployed
@@ -40,6 +42,48 @@ def record():
 @pytest.fixture(scope="module")
 def material(record):
     return OptimizeMaterial(optimize_document(record))
+
+
+def share(variant, threads, speed, of_bound, verdict):
+    return Share(
+        variant=variant,
+        workload="tg16",
+        threads=threads,
+        tokens_per_second=speed,
+        share=of_bound,
+        bandwidth_share=of_bound,
+        compute_share=0.1,
+        verdict=verdict,
+        advice=f"advice for {verdict}",
+    )
+
+
+def measured(name, speed):
+    result = SimpleNamespace(name="tg16", median=speed)
+    return SimpleNamespace(name=name, workloads=(result,))
+
+
+@pytest.mark.parametrize(
+    ("own", "verdict"),
+    [
+        (share("final", 1, 44.0, 0.95, "memory-bound"), "neither"),  # of one thread's lower bound
+        (share("final", 2, 44.0, 0.55, "memory-bound"), "memory-bound"),
+        (None, "neither"),  # that number of threads was not probed
+    ],
+)
+def test_a_result_stands_beside_the_baseline_s_bound(record, own, verdict):
+    shares = [share("base", 2, 40.0, 0.5, "neither"), own]
+    newest = SimpleNamespace(
+        roofline=SimpleNamespace(shares=tuple(filter(None, shares))),
+        variants=(measured("base", 40.0), measured("final", 44.0)),
+    )
+    deployment = msgspec.structs.replace(record.deployment, variant="final")
+    told = msgspec.structs.replace(record, deployment=deployment)
+    [bound] = _bounds(told, newest)
+    assert (bound.before, bound.verdict, bound.advice) == (0.5, verdict, f"advice for {verdict}")
+    assert bound.after == pytest.approx(0.55)
+    [speed] = [each for each in _speeds(told, newest) if each.before]
+    assert (speed.before, speed.after) == (40.0, 44.0)
 
 
 def test_the_answer_names_result_ratio_and_target(material):

@@ -191,19 +191,21 @@ def worst_misses(lab: LabMaterial, part: str) -> Found:
     for each in lab.profiles[part].workloads:
         way, found = miss_rows(each)
         ways += [way] if found else []
+        simulated = each.simulation if SIMULATED in way else None
+        name = simulated.workload if simulated else each.workload
         rows += [
-            (each.workload, row.function, numbers.percent(row.share), row.detail)
+            (name, row.function, numbers.percent(row.share), row.detail)
             for row in found[:MOST_ROWS]
         ]
     if not rows:
         return Found(reason=_why_no_misses(lab.profiles[part].workloads))
-    simulated = [simulation_sentence(each.simulation) for each in lab.profiles[part].workloads
-                 if each.simulation and each.simulation.tool]  # fmt: skip
+    how = [simulation_sentence(each.simulation) for each in lab.profiles[part].workloads
+           if each.simulation and each.simulation.tool]  # fmt: skip
     return Found(
         text=f"{rows[0][1]} with {rows[0][2]} at {rows[0][0]} ({ways[0]}).",
         headers=("workload", "function", "share of the misses", "detail"),
         rows=tuple(rows),
-        notes=tuple(map(numbers.sentence, dict.fromkeys(simulated))),
+        notes=tuple(map(numbers.sentence, dict.fromkeys(how))),
     )
 
 
