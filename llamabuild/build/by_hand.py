@@ -9,8 +9,8 @@ from llamabuild.errors import EnvironmentLacks
 from llamabuild.machine.allocators import LINK, allocator_entry
 from llamabuild.machine.libraries import library_file
 from llamabuild.machine.tools import name_here
-from llamabuild.source.pins import pin_for
-from llamabuild.source.spec import GitSpec, PypiSpec, parse_source
+from llamabuild.source.pins import pin_of
+from llamabuild.source.spec import GitSpec, parse_source
 from llamabuild.types.variant import Flags
 
 from .bolt import bolt, bolt_tool
@@ -51,12 +51,13 @@ def tree_by_hand(source: str, commit: str = "") -> Commands:
             (*git, "fetch", "--depth=1", spec.url, commit or spec.ref),
             (*git, "checkout", "--quiet", "--detach", "FETCH_HEAD"),
         )
-    if not isinstance(spec, PypiSpec) or not (pin := pin_for(spec.name, spec.version)):
+    pin = pin_of(source)
+    if pin is None:
         return ()
-    stem = f"{spec.name.replace('-', '_')}-{spec.version}"
-    pip = ("python3", "-m", "pip", "download", "--no-deps", "--no-binary", spec.name)
+    stem = f"{pin.name.replace('-', '_')}-{pin.version}"
+    pip = ("python3", "-m", "pip", "download", "--no-deps", "--no-binary", pin.name)
     return (
-        (*pip, f"{spec.name}=={spec.version}"),
+        (*pip, f"{pin.name}=={pin.version}"),
         ("tar", "-xf", f"{stem}.tar.gz"),
         ("mv", pin.tree.replace("*", stem, 1), TREE),
     )

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from llamabuild.source.pins import pin_for
-from llamabuild.source.spec import PypiSpec, parse_source
+from llamabuild.source.pins import pin_of
 
 if TYPE_CHECKING:
     from llamabuild.types.inputs import Source
@@ -62,8 +61,8 @@ def pinned_layout(source: str) -> Layout | None:
     Raises:
         BadInput: It is none of a source's forms.
     """
-    spec = parse_source(source)
-    if not isinstance(spec, PypiSpec) or not (pin := pin_for(spec.name, spec.version)):
+    pin = pin_of(source)
+    if pin is None:
         return None
     return next((layout for layout in layouts() if layout.name == pin.layout != ""), Layout())
 

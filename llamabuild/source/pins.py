@@ -9,6 +9,8 @@ import msgspec
 
 from llamabuild.types.base import Data
 
+from .spec import PypiSpec, parse_source
+
 
 class PypiPin(Data, frozen=True):
     """One sdist with a llama.cpp tree inside."""
@@ -47,3 +49,13 @@ def pin_for(name: str, version: str) -> PypiPin | None:
     """Return the pin of one version of a project, or None if it is not known."""
     found = (p for p in load_pins().pypi if (p.name, p.version) == (name, version))
     return next(found, None)
+
+
+def pin_of(source: str) -> PypiPin | None:
+    """Return the pin of a source as a user names it, or None where none is known.
+
+    Raises:
+        BadInput: It is none of a source's forms.
+    """
+    spec = parse_source(source)
+    return pin_for(spec.name, spec.version) if isinstance(spec, PypiSpec) else None

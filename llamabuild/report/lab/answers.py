@@ -29,7 +29,6 @@ from llamabuild.report.lab.answers_challenge import (
     target,
 )
 from llamabuild.report.lab.answers_sweeps import (
-    gpu_layers,
     scaling,
     speculation,
     sweep,
@@ -50,7 +49,7 @@ ANSWERS: dict[str, Callable[[LabMaterial, str], Found]] = {
     function.__name__: function
     for function in (
         trials, system, roofline, rates, hot_functions, bound, worst_misses,
-        scaling, why_not_more, sweep, gpu_layers, speculation,
+        scaling, why_not_more, sweep, speculation,
         simd, native_rebuild, builds, training, allocators, own_kernels,
         target, before_after, log, rejected,
     )

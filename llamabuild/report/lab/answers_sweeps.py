@@ -13,10 +13,9 @@ from llamabuild.report.sweep_rows import sweep_cells, sweep_headers
 if TYPE_CHECKING:
     from llamabuild.report.document import Document
     from llamabuild.report.lab.material import LabMaterial
-    from llamabuild.report.sweep_document import SweepInfo, SweepPoint
+    from llamabuild.report.sweep_document import SweepInfo
 
 SWEEP, DRAFT = "sweep", "draft"
-NO_BLOCK = "no block of it counts"
 
 
 def sweep(lab: LabMaterial, part: str) -> Found:
@@ -32,14 +31,6 @@ def sweep(lab: LabMaterial, part: str) -> Found:
         figures=_figures(info),
         plots=("formats",) if info.formats else (SWEEP,),
     )
-
-
-def gpu_layers(lab: LabMaterial, part: str) -> Found:
-    """Return what layers on a GPU bring, or what is missing for any."""
-    info = _info(lab, part)
-    if not any(_measured(point) for point in info.points[1:] if point.label != "0"):
-        return Found(reason=numbers.sentence("; ".join(_reasons(info)) or NO_BLOCK))
-    return sweep(lab, part)
 
 
 def speculation(lab: LabMaterial, part: str) -> Found:
@@ -90,13 +81,9 @@ def _info(lab: LabMaterial, part: str) -> SweepInfo:
 
 def _nothing(info: SweepInfo) -> str:
     """Say why there is no comparison; empty where there is one."""
-    if any(_measured(point) for point in info.points[1:]):
+    if any(result.median is not None for p in info.points[1:] for result in p.workloads):
         return ""
-    return numbers.sentence("; ".join(_reasons(info)) or NO_BLOCK)
-
-
-def _measured(point: SweepPoint) -> bool:
-    return any(result.median is not None for result in point.workloads)
+    return numbers.sentence("; ".join(_reasons(info)) or "no block of it counts")
 
 
 def _limits(document: Document) -> tuple[str, ...]:
