@@ -6,6 +6,13 @@ include_guard(GLOBAL)
 add_compile_options(
   "-ffile-prefix-map=${CMAKE_SOURCE_DIR}=llama.cpp" "-ffile-prefix-map=${CMAKE_BINARY_DIR}=.")
 
+# Upstream defines these where a target or what it uses is a shared library. But for Windows they
+# say "default visibility", which every symbol here has: no code changes with them, only the text
+# that the compiler cache compares, so that dispatch and static builds find what others compiled.
+if(NOT WIN32)
+  add_compile_definitions(GGML_SHARED GGML_BACKEND_SHARED LLAMA_SHARED)
+endif()
+
 # llama-common and cpp-httplib parse arguments and templates; none of their code runs while
 # llama-bench's clock does, and they are half of a build's compile time. They are compiled at -O1
 # and, where the tree is known to allow it, in a few large units. ggml, libllama and the programs
@@ -19,7 +26,6 @@ function(llamabuild_cheap)
     if(NOT BUILD_SHARED_LIBS)
       # Compiled as for shared libraries, so that the compiler cache answers for a static build.
       set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
-      target_compile_definitions(${name} PRIVATE GGML_SHARED GGML_BACKEND_SHARED LLAMA_SHARED)
     endif()
   endforeach()
   if(TARGET llama-common AND DEFINED LLAMABUILD_UNITY_EXCLUDE)
@@ -83,6 +89,10 @@ endfunction()
 function(llamabuild_optimize)
   llamabuild_libraries_below(${CMAKE_SOURCE_DIR}/ggml libraries)
   llamabuild_split_decode(decode)
+  if(TARGET llama-decode AND NOT BUILD_SHARED_LIBS)
+    # Of a static libllama too, only the decode part is compiled anew.
+    set_target_properties(llama PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  endif()
   foreach(name IN LISTS libraries ITEMS ${decode})
     if(NOT TARGET ${name})
       continue()

@@ -148,12 +148,14 @@ def _planned(
     every = (*switches().targets, *program_targets(variant))
     targets = (training().program,) if profiling.instrument else every
     unity = switches().unity.get(source.archive_sha256)
+    static = variables["BUILD_SHARED_LIBS"].upper() in CMAKE_FALSE
+    decode = switches().decode if static or library != Flags() else ""
     identity = {
         "format": FORMAT,
         "source": source.digest,
         "variables": sorted(variables.items()),
         "library": (wished.c, wished.cxx, wished.link),
-        "decode": switches().decode if library != Flags() else "",
+        "decode": decode,
         # By content alone: cc and gcc are often one compiler under two names.
         "compilers": [tool.sha256 for tool in compilers],
         "linker": _linker(wished, compilers[1]),
@@ -184,8 +186,7 @@ def _planned(
     ]
     if unity is not None:
         configure.append(f"-DLLAMABUILD_UNITY_EXCLUDE={';'.join(unity.exclude)}")
-    if library != Flags():
-        configure += _library_arguments(library)
+    configure += _library_arguments(library, decode)
     if link is not None:
         configure.append("-DLLAMABUILD_ALLOCATOR={allocator}")
     if profiling.instrument or profiling.key:
@@ -248,10 +249,10 @@ def _profile_steps(family: str, profiling: _Profiling) -> tuple[Step, ...]:
 _LANGUAGES = ("C", "CXX")
 
 
-def _library_arguments(library: Flags) -> list[str]:
+def _library_arguments(library: Flags, decode: str) -> list[str]:
     """Tell the harness what to add to ggml and the decode part of libllama."""
     lists = {
-        "SOURCES": (switches().decode,),
+        "SOURCES": (decode,) if decode else (),
         "C_FLAGS": library.c,
         "CXX_FLAGS": library.cxx,
         "LINK_FLAGS": library.link,

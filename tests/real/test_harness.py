@@ -2,6 +2,8 @@
 
 import json
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -21,17 +23,16 @@ def commands(tmp_path):
     """Configure a tiny tree with the harness; return each source's command by its file name."""
 
     def configure(*, shared=True, decode=True):
-        source = make_tree(tmp_path / "tree")
-        top = tmp_path / "tree" / "CMakeLists.txt"
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        source = make_tree(folder / "tree")
+        top = folder / "tree" / "CMakeLists.txt"
         text = top.read_text() + COMMON
         if decode:
             text = text.replace("llama llama.cpp", "llama llama.cpp llama-context.cpp")
-            (tmp_path / "tree" / "llama-context.cpp").write_text(
-                "int llama_context() { return 1; }"
-            )
-        (tmp_path / "tree" / "common.cpp").write_text("int common() { return 1; }")
+            (folder / "tree" / "llama-context.cpp").write_text("int llama_context() { return 1; }")
+        (folder / "tree" / "common.cpp").write_text("int common() { return 1; }")
         top.write_text(text)
-        build = tmp_path / "build"
+        build = folder / "build"
         cmake, ninja = find_tool("cmake").path, find_tool("ninja").path
         argv = [cmake, "-S", source.tree, "-B", str(build), "-G", "Ninja"]
         argv += [f"-DCMAKE_PROJECT_INCLUDE={HARNESS}", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON"]
@@ -59,7 +60,13 @@ def test_without_such_files_all_of_libllama_gets_them(commands):
     assert flagged == {"ggml-base.c", "ggml-cpu.c", "ggml.c", "llama.cpp"}
 
 
-def test_a_static_build_compiles_llama_common_as_a_shared_one_does(commands):
-    found = {name: set(command.split()) for name, command in commands(shared=False).items()}
-    assert {"-fPIC", "-DLLAMA_SHARED", "-DGGML_SHARED", "-O1"} <= found["common.cpp"]
-    assert not {"-fPIC", "-DLLAMA_SHARED"} & found["llama.cpp"]
+def test_a_static_build_compiles_only_what_runs_at_every_decode_anew(commands):
+    shared = {name: set(command.split()) for name, command in commands().items()}
+    static = {name: set(command.split()) for name, command in commands(shared=False).items()}
+    assert {"-fPIC", "-DLLAMA_SHARED", "-DGGML_SHARED", "-O1"} <= static["common.cpp"]
+    for name in ("common.cpp", "llama.cpp"):
+        assert "-fPIC" in static[name]
+    for name in ("ggml-base.c", "ggml-cpu.c", "ggml.c", "llama-context.cpp"):
+        assert "-fPIC" in shared[name]
+        assert "-fPIC" not in static[name]
+    assert "-fPIC" not in commands(shared=False, decode=False)["llama.cpp"].split()
