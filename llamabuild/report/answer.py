@@ -60,8 +60,8 @@ def answer(
     names = workload_names(workloads)
     if len(measured) >= MANY:
         return _of_many(Field(baseline, names, tuple(variants)), len(measured)) + doubt
-    behind = _left_behind(measured, names)
     winner = winning(measured)
+    behind = _left_behind([variant for variant in measured if variant is not winner], names)
     if winner is None:
         whole = [variant for variant in measured if is_complete(variant)]
         tried = numbers.count(len(whole), "other build")
@@ -173,17 +173,26 @@ def _incomplete(measured: Sequence[VariantResult], names: dict[str, str]) -> str
 
 
 def _left_behind(measured: Sequence[VariantResult], names: dict[str, str]) -> str:
-    """Name the builds that are slower throughout, and how slow it gets."""
-    slow = [v for v in measured if all(r.verdict == SLOWER for r in v.workloads)]
-    if not slow:
-        return ""
-    worst = []
-    for place, first in enumerate(slow[0].workloads):
-        lowest = min(v.workloads[place].ratio or math.inf for v in slow)
-        worst.append(f"{numbers.ratio(lowest)} at {names[first.name]}")
-    verb, down = ("is", "") if len(slow) == 1 else ("are", "down to ")
-    builds = few([variant.name for variant in slow], FEW)
-    return f" {builds} {verb} slower: {down}{numbers.listing(worst)}."
+    """Name the builds that are slower, throughout or at one workload, and how slow it gets."""
+    places = range(len(names))
+    throughout: list[VariantResult] = []
+    partly: list[VariantResult] = []
+    for variant in measured:
+        slow = [result.verdict == SLOWER for result in variant.workloads]
+        (throughout if all(slow) else partly).append(variant)
+    groups = [(throughout, places)] if throughout else []
+    for place in places:
+        here = [v for v in partly if v.workloads[place].verdict == SLOWER]
+        groups += [(here, range(place, place + 1))] if here else []
+    words = list(names.values())
+    sentences = []
+    for slower, where in groups:
+        verb, down = ("is", "") if len(slower) == 1 else ("are", "down to ")
+        lowest = [(min(v.workloads[p].ratio or math.inf for v in slower), words[p]) for p in where]
+        worst = [f"{numbers.ratio(ratio)} at {workload}" for ratio, workload in lowest]
+        builds = few([variant.name for variant in slower], FEW)
+        sentences.append(f" {builds} {verb} slower: {down}{numbers.listing(worst)}.")
+    return "".join(sentences)
 
 
 def _counts(result: WorkloadResult) -> bool:

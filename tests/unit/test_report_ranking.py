@@ -153,6 +153,28 @@ def test_where_the_prebuilt_program_is_ahead_is_told_too(document, result):
     assert "came out 50\u00a0% faster at pp64 and slower at tg16 (by 10\u00a0%) (too" in said
 
 
+def test_builds_slower_at_one_workload_are_named_apart_from_those_slower_throughout(
+    document, result
+):
+    slower, same = (0.8, 0.7, 0.9, "slower"), (1.0, 0.9, 1.1, "no difference shown")
+    rows = {
+        "winner": ((2.0, 1.9, 2.1), (0.9, 0.85, 0.95, "slower")),
+        "throughout": (slower, slower),
+        "prompts": (slower, same),
+        "trade": ((1.3, 1.2, 1.4), slower),
+    }
+    builds = [
+        of(document, name, result(*pp), result(*tg, name="tg16")) for name, (pp, tg) in rows.items()
+    ]
+    words = answer("native", catalogue.run().workloads, everything(document, result, *builds))
+    assert words.count("slower") == len(rows)
+    assert words.count("`winner`") == 1
+    assert "token generation at 0.90× [0.85, 0.95] (slower)" in words
+    assert "`throughout` is slower: 0.80× at prompt processing and 0.80× at token" in words
+    assert "`prompts` is slower: 0.80× at prompt processing." in words
+    assert words.endswith("`trade` is slower: 0.80× at token generation.")
+
+
 def test_a_copy_of_the_baseline_alone_wins_nothing(document, result):
     fast = (result(1.9, 1.8, 2.0), result(1.9, 1.8, 2.0, name="tg16"))
     copy = replace(of(document, "gcc", *fast), copy_of="native")
