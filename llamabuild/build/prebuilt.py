@@ -53,6 +53,9 @@ KERNEL_HOLDERS = ("libggml-cpu*", "libggml.so*", "libllama.so*", BENCH)
 """Where the kernels are, newest layout first: of their own, in ggml's one library, in llama's
 (before June 2024), in the program itself."""
 
+NO_KERNELS_BESIDE = "libggml-base*"
+"""Where ggml is split in this way, kernels are in a library of their own and nowhere else."""
+
 
 class Imported(NamedTuple):
     """What became of a ``prebuilt:PATH``."""
@@ -117,8 +120,9 @@ def import_prebuilt(
 
 
 def kernel_files(folder: Path) -> tuple[Path, ...]:
-    """Return the files of a prebuilt program in which ggml's kernels are."""
-    for pattern in KERNEL_HOLDERS:
+    """Return the files of a prebuilt program in which ggml's kernels are; none if not here."""
+    split = any(folder.glob(NO_KERNELS_BESIDE))
+    for pattern in KERNEL_HOLDERS[:1] if split else KERNEL_HOLDERS:
         if found := tuple(p for p in sorted(folder.glob(pattern)) if not p.is_symlink()):
             return found
     return ()
@@ -178,9 +182,9 @@ def _stage_libraries(folder: Path, files: Path, architecture: str, host: Build |
         message = "there is no build of ours whose llama-bench could use these libraries"
         raise EnvironmentLacks(message, "build the baseline first")
     ours = files_folder(host.id)
-    if reason := stage_host_program(ours, BENCH, files, architecture):
+    if reason := stage_host_program(ours, BENCH, files, architecture, folder):
         raise EnvironmentLacks(reason)
-    return stage_host_program(ours, PERPLEXITY, files, architecture)
+    return stage_host_program(ours, PERPLEXITY, files, architecture, folder)
 
 
 def _build(variant: Variant, files: Path) -> Build:

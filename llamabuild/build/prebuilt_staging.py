@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llamabuild.errors import BadInput, EnvironmentLacks
@@ -13,8 +15,7 @@ from .prebuilt_elf import check_architecture
 from .prebuilt_loader import complaint, loaded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping
 
     from .prebuilt_elf import ElfHeader
 
@@ -23,7 +24,12 @@ CORE = ("libggml*.so*", "libllama.so*")
 """The interface between llama.cpp's programs and its libraries."""
 OWN = (*CORE, "libllama*.so*", "libmtmd*.so*")
 PLUGINS = "libggml-*.so"
-"""Backends that ggml opens by itself from the folder of the program."""
+"""Backends that ggml opens by itself from the folder of the program, or from a fixed one."""
+LOADERS = "libggml.so*"
+"""What opens them."""
+KERNEL_PLUGINS = "libggml-cpu*.so"
+FIXED_FOLDER = re.compile(rb"(?<=\0)/[\x21-\x7e]{1,254}(?=\0)")
+"""A path as it stands among the constants of a program."""
 ROUNDS = 4
 ORIGIN = "$ORIGIN"
 
@@ -62,10 +68,7 @@ def stage_program(path: Path, header: ElfHeader, folder: Path, name: str) -> Non
     for library, place in wanted.items():
         if any(fnmatchcase(library, pattern) for pattern in OWN):
             copy(place, folder / library)
-    taken = {place.resolve() for place in wanted.values()}
-    for plugin in sorted(path.parent.glob(PLUGINS)):
-        if plugin.resolve() not in taken and plugin.is_file():
-            copy(plugin, folder / plugin.name)
+    _stage_plugins(path, wanted, folder)
     for _ in range(ROUNDS):
         found = loaded(folder / name, header.interpreter, ORIGIN).libraries
         elsewhere = [n for n, p in wanted.items() if found.get(n) not in {p, folder / n}]
@@ -76,6 +79,26 @@ def stage_program(path: Path, header: ElfHeader, folder: Path, name: str) -> Non
             raise BadInput(message, "link it with --enable-new-dtags, or name its libraries")
         for library in elsewhere:
             copy(wanted[library], folder / library)
+
+
+def _stage_plugins(path: Path, wanted: Mapping[str, Path], folder: Path) -> None:
+    """Copy the backends that a program opens by itself; those of a fixed folder come first."""
+    taken = {place.resolve() for place in wanted.values()}
+    loaders = [place for name, place in wanted.items() if fnmatchcase(name, LOADERS)]
+    for place in (*fixed_folders([path, *loaders]), path.parent):
+        for plugin in sorted(place.glob(PLUGINS)):
+            if plugin.resolve() not in taken and plugin.is_file():
+                copy(plugin, folder / plugin.name)
+
+
+def fixed_folders(files: Iterable[Path]) -> tuple[Path, ...]:
+    """Return the folders with kernels whose paths are compiled into these files.
+
+    ggml looks there first when it was built with GGML_BACKEND_DIR, as packages often are.
+    """
+    named = {found for file in files for found in FIXED_FOLDER.findall(file.read_bytes())}
+    folders = (Path(os.fsdecode(name)) for name in sorted(named))
+    return tuple(each for each in folders if each.is_dir() and any(each.glob(KERNEL_PLUGINS)))
 
 
 def copy(source: Path, target: Path) -> None:
@@ -103,7 +126,9 @@ def core_libraries(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def stage_host_program(host: Path, name: str, folder: Path, architecture: str) -> str:
+def stage_host_program(
+    host: Path, name: str, folder: Path, architecture: str, origin: Path | None = None
+) -> str:
     """Copy one of our own programs to where the core libraries of somebody else are.
 
     Args:
@@ -111,6 +136,7 @@ def stage_host_program(host: Path, name: str, folder: Path, architecture: str) -
         name: The program.
         folder: Holds the core libraries, or links to them.
         architecture: This machine's.
+        origin: Where the core libraries came from: what else they need is taken from there.
 
     Returns:
         Why it does not fit those libraries, in one clause; then nothing is left in the folder.
@@ -126,6 +152,13 @@ def stage_host_program(host: Path, name: str, folder: Path, architecture: str) -
         if place.parent == host and not core:
             copy(place, folder / library)
     answer = loaded(folder / name, header.interpreter, ORIGIN)
+    for _ in range(ROUNDS):
+        beside = [origin / each for each in answer.absent if origin and (origin / each).is_file()]
+        if not beside:
+            break
+        for place in beside:
+            copy(place, folder / place.name)
+        answer = loaded(folder / name, header.interpreter, ORIGIN)
     if not answer.absent:
         answer = loaded(folder / name, header.interpreter, ORIGIN, symbols=True)
     strangers = [

@@ -9,6 +9,7 @@ from llamabuild.errors import BadInput, did_you_mean
 from llamabuild.types.base import Data
 
 from .compose import CannotCombine
+from .prebuilt import is_prebuilt
 from .settings import checked_setting, is_setting
 from .strict import Table, read_strict
 
@@ -109,6 +110,8 @@ def _check(path: Path, catalogue: Catalogue, file: CrossFile) -> None:
         for entry in entries:
             if key.startswith("axes") and is_setting(entry):
                 checked_setting(entry)
+            elif is_prebuilt(entry):
+                continue  # a path, looked at when it is taken
             elif (entry or not key.startswith("axes")) and not catalogue.knows(entry):
                 message = f"{path}: {key}: unknown variant '{entry}'"
                 raise BadInput(message, catalogue.suggestion(entry))

@@ -165,6 +165,24 @@ def test_backends_that_ggml_opens_by_itself_come_along(program, helpful):
     assert not (folder / "libother.so").exists()
 
 
+def test_backends_in_a_folder_that_was_compiled_in_come_along(program, helpful, tmp_path):
+    elsewhere = tmp_path / "libexec"
+    elsewhere.mkdir()
+    shutil.copy(SHELL, elsewhere / "libggml-cpu-zen4.so")
+    with program.open("ab") as file:
+        file.write(b"\0" + str(tmp_path / "nowhere").encode() + b"\0" + bytes(elsewhere) + b"\0")
+    folder = files_folder(take(program).build.id)
+    assert [path.name for path in kernel_files(folder)] == ["libggml-cpu-zen4.so"]
+
+
+def test_a_loader_without_backends_is_not_taken_for_the_kernels(tmp_path):
+    for name in ("llama-bench", "libggml.so.0", "libggml-base.so.0", "libllama.so.0"):
+        (tmp_path / name).touch()
+    assert kernel_files(tmp_path) == ()
+    (tmp_path / "libggml-base.so.0").unlink()
+    assert [path.name for path in kernel_files(tmp_path)] == ["libggml.so.0"]
+
+
 def test_nothing_runs_before_its_machine_code_was_looked_at(program, helpful):
     seen = []
 

@@ -111,6 +111,11 @@ def test_a_combination_that_cannot_be_is_there_with_its_reason(crossed):
     assert set(reasons.values()) == {""}
 
 
+def test_a_program_that_somebody_built_can_be_named_beside_the_axes(crossed):
+    wanted = crossed('base = "avx2"\naxes = []\nnames = ["prebuilt:/bin/true"]')
+    assert [each.name for each in wanted] == ["avx2", "prebuilt:/bin/true"]
+
+
 def test_no_axes_is_the_base_alone(crossed):
     assert crossed('base = "avx2"\naxes = []') == (Wanted(name="avx2"),)
 
