@@ -76,8 +76,9 @@ def _level(level: str) -> tuple[str, ...]:
 
 def _lto(variant: Variant, family: str) -> str:
     if family == CLANG:
-        return f"-flto={variant.optimize.lto}"
+        # Thin LTO optimizes the files in parallel and keeps them in memory one at a time.
+        return "-flto=full" if variant.optimize.lto == "full" else "-flto=thin"
     if variant.optimize.lto == "thin":
         message = f"{variant.name}: gcc has no thin LTO"
-        raise BadInput(message, 'use lto = "full", or clang')
+        raise BadInput(message, 'use lto = "default", or clang')
     return "-flto=auto"

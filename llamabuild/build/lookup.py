@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 KERNEL_LIBRARY = "libggml-cpu*"
 KERNELS_ELSEWHERE = ("libggml.so*", "llama-bench")
+GGML, SPLIT_GGML = "libggml", "libggml-base*"
+"""Names of its libraries, and the one that is there wherever it is several."""
 """Where ggml's kernels are in a tree that has no library of their own, or in a static build."""
 
 
@@ -70,15 +72,21 @@ def what_to_inspect(
 ) -> tuple[tuple[Path, ...], tuple[Expectation, ...]]:
     """Return the binaries that hold the kernels or an expectation names, and the expectations.
 
-    What is expected of libggml-cpu is expected of whatever holds the kernels instead of it.
+    What is expected of a library of ggml's, where ggml is one library or is inside the programs, is
+    expected of that.
     """
-    candidates = (KERNEL_LIBRARY, *KERNELS_ELSEWHERE)
-    kernels = next((p for p in candidates if binaries(build, (p,))), KERNEL_LIBRARY)
     meant = tuple(
-        msgspec.structs.replace(e, binary=kernels) if e.binary == KERNEL_LIBRARY else e
-        for e in expectations
+        msgspec.structs.replace(each, binary=_holder(build, each.binary)) for each in expectations
     )
-    return binaries(build, tuple({kernels, *(e.binary for e in meant)})), meant
+    kernels = _holder(build, KERNEL_LIBRARY)
+    return binaries(build, tuple({kernels, *(each.binary for each in meant)})), meant
+
+
+def _holder(build: Build, pattern: str) -> str:
+    """Return the pattern, or that of the files which hold in this build what it means."""
+    if not pattern.startswith(GGML) or binaries(build, (SPLIT_GGML,)):
+        return pattern
+    return next((p for p in (pattern, *KERNELS_ELSEWHERE) if binaries(build, (p,))), pattern)
 
 
 def binaries(build: Build, patterns: tuple[str, ...]) -> tuple[Path, ...]:

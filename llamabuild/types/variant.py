@@ -46,7 +46,7 @@ class Optimize(Data, frozen=True, kw_only=True):
     level: str = ""
     """Of ``-O``: ``2``, ``3`` or ``fast``; empty is upstream's own, 3."""
     lto: str = ""
-    """``full`` or ``thin`` (clang); empty: none."""
+    """``default`` (thin for clang, parallel for gcc), ``full`` or ``thin``; empty: none."""
     pgo: bool = False
     """Profile-guided: instrument, train, use."""
     bolt: bool = False

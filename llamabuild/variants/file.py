@@ -66,7 +66,7 @@ class OptimizeTable(Table, frozen=True, kw_only=True):
     """``[optimize]``: what is done to ggml and the decode part of libllama."""
 
     level: Literal["2", "3", "fast"] | None = None
-    lto: Literal["full", "thin"] | None = None
+    lto: Literal["default", "full", "thin"] | None = None
     pgo: bool | None = None
     bolt: bool | None = None
 

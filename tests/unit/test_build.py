@@ -432,6 +432,18 @@ def test_clang_links_its_own_lto(tools):
     assert "-DLLAMABUILD_LIBRARY_LINK_FLAGS=-flto=thin;-fuse-ld=lld" in argv
 
 
+@pytest.mark.parametrize(("lto", "flag"), [("default", "thin"), ("thin", "thin"), ("full", "full")])
+def test_lto_of_clang_is_thin_unless_asked_otherwise(tools, lto, flag):
+    argv = optimized(tools, "Debian clang version 19.1.7 (3~deb12u1)", lto=lto)
+    assert f"-DLLAMABUILD_LIBRARY_C_FLAGS=-flto={flag}" in argv
+
+
+def test_a_static_build_is_split_without_wishes(tools):
+    argv = plan("static").steps[0].argv
+    assert f"-DLLAMABUILD_LIBRARY_SOURCES={switches().decode}" in argv
+    assert plan("static").build_id != plan("native").build_id
+
+
 def test_the_linker_that_comes_with_clang_is_part_of_the_id(tools):
     tools.compiler = "Debian clang version 19.1.7 (3~deb12u1)"
 
@@ -513,3 +525,21 @@ def test_kernels_are_looked_for_where_the_build_has_them(files, inspected):
     paths, meant = what_to_inspect(msgspec.structs.replace(build, files=there), expected)
     assert [path.name for path in paths] == inspected
     assert all(path.match(e.binary) for e in meant for path in paths)
+
+
+@pytest.mark.parametrize("pattern", ["libggml-blas*", "libggml.so*", "libggml-cpu*"])
+def test_a_library_that_a_static_build_has_inside_is_looked_for_there(pattern):
+    stored("native", seconds=1.0, hits=0)
+    build = load_build(plan("native").build_id)
+    inside = (BuiltFile(path="llama-bench", size_bytes=1, sha256=""),)
+    static = msgspec.structs.replace(build, files=inside)
+    paths, meant = what_to_inspect(static, (Expectation(binary=pattern),))
+    assert [path.name for path in paths] == ["llama-bench"]
+    assert [each.binary for each in meant] == ["llama-bench"]
+    split = tuple(
+        BuiltFile(path=n, size_bytes=1, sha256="") for n in ("libggml-base.so", "libggml-cpu.so")
+    )
+    _, meant = what_to_inspect(
+        msgspec.structs.replace(build, files=split), (Expectation(binary=pattern),)
+    )
+    assert [each.binary for each in meant] == [pattern], "a library that is missing stays missing"

@@ -337,7 +337,7 @@ def test_the_model_of_a_trained_baseline_is_made_by_its_untrained_build(
     monkeypatch.setattr("llamabuild.pipeline.inputs.run", lambda argv: failed)
     baseline = catalogue.get("native+lto+pgo-bolt")
     run_model("synthetic:x", SOURCE, baseline, maker, Observer())
-    assert built == [Optimize(lto="full")]
+    assert built == [Optimize(lto="default")]
 
 
 @pytest.mark.parametrize(
