@@ -7,7 +7,7 @@ from itertools import count
 from statistics import median
 from typing import TYPE_CHECKING
 
-from llamabuild.types.run import INTERRUPTED_BLOCK, NOISE_ARM, DiscardedBlock
+from llamabuild.types.run import INTERRUPTED_BLOCK, NOISE_ARM, DiscardedBlock, is_given_up
 
 from .noise import disturbance
 from .prompts import Inputs
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from llamabuild.types.run import Run, Trial, Workload
     from llamabuild.types.variant import Runtime
 
-FAILURES_UNTIL_DROPPED = 2
 FIRST_TIMEOUT_SECONDS = 900.0
 MIN_TIMEOUT_SECONDS = 60.0
 TIMEOUT_FACTOR = 100.0
@@ -184,9 +183,9 @@ class _Loop:
 
     def dropped(self, arm: str, workload: str) -> bool:
         """An arm that failed several times in a row is not asked for ever."""
-        own = [t.status for t in self.trials if (t.arm, t.workload) == (arm, workload)]
-        last = own[-FAILURES_UNTIL_DROPPED:]
-        return len(last) == FAILURES_UNTIL_DROPPED and "ok" not in last
+        return is_given_up(
+            [t.status for t in self.trials if (t.arm, t.workload) == (arm, workload)]
+        )
 
     def timeout(self, arm: str, workload: str) -> float:
         """Seconds after which a trial hangs, judged by how long the baseline takes.

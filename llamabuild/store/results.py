@@ -310,7 +310,10 @@ class Results:
     def _find(self, run_id: str, kind: Kind = VARIANT_RUNS) -> str:
         if run_id == "latest":
             rows = self._rows(
-                f"SELECT id FROM {kind.table} ORDER BY started DESC, id DESC LIMIT 1"  # noqa: S608
+                # A stage of a lab or an optimization is not what somebody last asked for.
+                f"SELECT id FROM {kind.table}"  # noqa: S608
+                " WHERE coalesce(json_extract(document, '$.part_of'), '') = ''"
+                " ORDER BY started DESC, id DESC LIMIT 1"
             )
             if not rows:
                 message = f"there is no {kind.what} yet"

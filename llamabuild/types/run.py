@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .base import Data
 from .build import Build
@@ -11,6 +11,9 @@ from .inspection import ExpectationResult, Inspection
 from .machine import Machine, MachineState, Tool
 from .proof import Allocation, Execution, Prebuilt
 from .variant import Variant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 NOISE_ARM = "A′"
 """Name of the second copy of the baseline that measures the noise floor."""
@@ -133,6 +136,15 @@ class Trial(Data, frozen=True, kw_only=True):
     output: dict[str, Any]
     """Every field that llama-bench printed, or what another program's driver reads."""
     state: MachineState | None
+
+
+FAILURES_UNTIL_GIVEN_UP = 2
+
+
+def is_given_up(statuses: Sequence[str]) -> bool:
+    """Whether an arm is not asked for a workload any more, by the statuses of its trials so far."""
+    last = statuses[-FAILURES_UNTIL_GIVEN_UP:]
+    return len(last) == FAILURES_UNTIL_GIVEN_UP and "ok" not in last
 
 
 INTERRUPTED_BLOCK = "interrupted"

@@ -128,6 +128,18 @@ def test_an_arm_given_up_midway_does_not_hold_up_the_others():
     assert _row(result, "fast").verdict == "no difference shown"
 
 
+def test_the_first_block_without_an_arm_that_failed_twice_counts_at_once():
+    run = make_run(["same", "fast"])
+    trials = [
+        replace(trial, status="crashed", samples_ns=())
+        if trial.arm == "fast" and trial.block in {10, 11}
+        else trial
+        for trial in QUIET.trials(run, 4)
+        if trial.arm != "fast" or trial.block < 12
+    ]
+    assert compare_run(run, until(trials, 13)).blocks == 12
+
+
 def test_a_failed_trial_costs_its_pair_only():
     run = make_run(["same", "slow"])
     trials = [

@@ -137,3 +137,14 @@ def test_a_database_that_cannot_be_written_says_where_else(tmp_path, error):
     ):
         raise sqlite3.OperationalError(error)
     assert str(tmp_path) in str(caught.value)
+
+
+def test_the_latest_is_what_was_asked_for_not_a_stage_of_it(results):
+    asked = make_run("20260101-000000-aaaa")
+    results.save_run(asked)
+    stage = msgspec.structs.replace(
+        asked, id="20260102-000000-bbbb", started="2026-01-02T00:00:00Z", part_of="l1/builds"
+    )
+    results.save_run(stage)
+    assert results.run("latest").id == asked.id
+    assert results.run(stage.id).part_of == "l1/builds"
