@@ -44,7 +44,7 @@ def plan(*, as_json: bool, **wishes: Any) -> None:  # noqa: ANN401
 @options.variants_dir
 @options.as_json
 def build(*, as_json: bool, **wishes: Any) -> None:  # noqa: ANN401
-    """Build variants, by default all that this machine can run, and stop there."""
+    """Build variants, by default the SIMD ones that run here and your own, and stop there."""
     from llamabuild.pipeline.builds import build_variants  # noqa: PLC0415
 
     from .live import observer  # noqa: PLC0415

@@ -133,7 +133,9 @@ how = (
 def measuring(function: F) -> F:
     """Add the options of a measurement."""
     baseline = click.option(
-        "--baseline", metavar="VARIANT", help="What ratios refer to  [default: avx2]"
+        "--baseline",
+        metavar="VARIANT",
+        help="What ratios refer to  [default: avx2 among SIMD variants, else native]",
     )
     return decorated(
         function, [names, sets, without, cross, model, sources, baseline, *how_long, *how]

@@ -33,8 +33,8 @@ ABSENT = ("unsupported", "not built")
 def variants(*, dry_run: bool, output: Path, as_json: bool, **wishes: Any) -> None:  # noqa: ANN401
     """Build, inspect, check and benchmark variants of llama.cpp side by side.
 
-    Without names, all variants that this machine can run take part. Every variant is built
-    once; a second call builds nothing. The report is written to a folder.
+    Without names, the SIMD variants that this machine can run and your own take part. Every variant
+    is built once; a second call builds nothing. The report is written to a folder.
     """
     refuse_with_resume(click.get_current_context())
     request = make_request(build_missing=True, **wishes)

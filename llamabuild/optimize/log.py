@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from llamabuild.types.base import Data
 from llamabuild.types.optimization import CONFIRM, SCREEN, LeftOut
 
+from .confirm import ROUNDS
 from .evidence import Evidence
 from .facts import layout
 from .judge import NOISY, Judged, judge
@@ -227,5 +228,6 @@ def _notes(
             "or too little of the budget was left"
         )
     if judged and accepted and len(accepted) < len(judged[-1]):
-        notes.append("some changes fell in the last round, and the budget had no room for another")
+        why = "the last one" if len(judged) >= ROUNDS else "the last that the budget had room for"
+        notes.append(f"some changes fell in round {len(judged)} of the confirmation, {why}")
     return notes

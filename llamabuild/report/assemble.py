@@ -79,7 +79,8 @@ def build_document(
     names = workload_names(run.workloads)
     model = model_info(run.model)
     sweep = sweep_info(run, trials, variants, bounds, names, model=model)
-    told = findings(Field(run.baseline, names, variants, usable, counted))
+    margin = max((item.threshold for item in noise), default=None)
+    told = findings(Field(run.baseline, names, variants, usable, counted, margin))
     return Document(
         schema=SCHEMA,
         run=_run(run),
@@ -99,7 +100,7 @@ def build_document(
         ),
         # The others speak of builds, of which a sweep has one.
         findings=tuple(item for item in told if item.topic == NOISE_TOPIC) if sweep else told,
-        limits=clean(limits),
+        limits=clean("; ".join(filter(None, (_provisional(run, comparisons), limits)))),
         variants=variants,
         noise=noise,
         discarded=tuple(
@@ -124,6 +125,14 @@ def _run(run: Run) -> RunInfo:
         workloads=run.workloads,
         tools=tool_versions(run.tools),
     )
+
+
+def _provisional(run: Run, comparisons: ComparisonSet) -> str:
+    """Say that a run ended where its plan allows no verdict; a stage's end is its clock's."""
+    if run.status == "done" or run.part_of or comparisons.at_look or not comparisons.blocks:
+        return ""
+    how = "is still" if run.status == "running" else "was stopped"
+    return f"the run {how} between its planned looks, so its results are provisional"
 
 
 def _noise(noise: Noise) -> NoiseInfo:

@@ -50,6 +50,8 @@ class Field:
     """The copy of the baseline came out equal to it."""
     counted: bool = True
     """At least one block was not discarded."""
+    margin: float | None = None
+    """Differences up to this fraction do not count, at the noisiest workload."""
 
     @property
     def measured(self) -> list[VariantResult]:
@@ -151,7 +153,10 @@ def _overall(field: Field) -> Finding | None:
         f"{told(result)} at {words}"
         for result, words in zip(best.workloads, field.workloads.values(), strict=True)
     ]
-    text = f"Best over all without being slower anywhere: `{best.name}`, {numbers.listing(parts)}."
+    text = (
+        f"Best over all of those that were not shown to be slower anywhere: `{best.name}`, "
+        f"{numbers.listing(parts)}."
+    )
     return Finding("overall", text, (best.name,))
 
 
@@ -210,7 +215,10 @@ def _equivalent(field: Field) -> Finding | None:
     names = [v.name for v in field.measured if all(r.verdict == EQUIVALENT for r in v.workloads)]
     if not names:
         return None
-    text = f"As fast as `{field.baseline}`, difference ruled out: {few(names, len(names))}."
+    beyond = f" of more than {numbers.percent(field.margin)}" if field.margin else ""
+    text = (
+        f"As fast as `{field.baseline}`, a difference{beyond} ruled out: {few(names, len(names))}."
+    )
     return Finding("equivalent", text, tuple(names))
 
 

@@ -18,7 +18,7 @@ def log_headers(document: OptimizeDocument) -> tuple[str, ...]:
     """Return the headers of the log."""
     goal = f"goal '{document.goal}'"
     each = [f"impact on {load}" for load in document.workloads]
-    return ("change", f"impact on {goal}", *each, "all so far", "all without it")
+    return ("change", f"impact on {goal}", *each, "all so far", "all against all but it")
 
 
 def log_rows(document: OptimizeDocument) -> list[tuple[str, ...]]:

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from llamabuild.report.assemble import build_document
+from llamabuild.report.checks import GOOD, WARN, checks
 from llamabuild.report.document import FAILED, NOT_INSPECTED, PASSED
 from llamabuild.report.portable import clean
 from llamabuild.report.schema import json_schema, shipped
@@ -133,6 +134,41 @@ def test_answer_doubts_a_noisy_run():
     document = build_document(fixture.run(), fixture.trials(), comparisons)
     assert not document.usable
     assert "not as proof" in document.answer
+
+
+def test_too_few_blocks_do_not_vouch_for_the_machine():
+    comparisons = fixture.comparison_set()
+
+    def noise_check(**changes):
+        noise = tuple(
+            msgspec.structs.replace(n, comparison=msgspec.structs.replace(n.comparison, **changes))
+            for n in comparisons.noise
+        )
+        changed = msgspec.structs.replace(comparisons, noise=noise)
+        document = build_document(fixture.run(), fixture.trials(), changed)
+        return next(check for check in checks(document) if "Noise" in check[1])
+
+    assert noise_check()[0] == GOOD
+    state, headline, detail = noise_check(low=-math.inf, high=math.inf)
+    assert state == WARN
+    assert "too few blocks" in headline
+    assert "cannot tell" in detail
+
+
+def test_a_run_that_was_stopped_between_looks_says_so():
+    comparisons = msgspec.structs.replace(fixture.comparison_set(), at_look=False)
+    run = msgspec.structs.replace(fixture.run(), status="interrupted")
+
+    def said(run, comparisons):
+        return build_document(run, fixture.trials(), comparisons, limits="it was short").limits
+
+    assert said(run, comparisons).startswith("the run was stopped between its planned looks")
+    assert said(run, comparisons).endswith("; it was short")
+    at_look = msgspec.structs.replace(comparisons, at_look=True)
+    done = msgspec.structs.replace(run, status="done")
+    stage = msgspec.structs.replace(run, part_of="a/lab")
+    for each in (said(run, at_look), said(done, comparisons), said(stage, comparisons)):
+        assert each == "it was short"
 
 
 def test_a_run_without_trials_has_no_winner_and_no_zero():

@@ -97,7 +97,7 @@ def _trade_offs(lab: LabMaterial) -> Iterator[Insight]:
                 yield Insight(
                     topic=TRADE_OFF,
                     text=f"`{each.part}` gives {ratio_text(each.impacts[gain])} at {gain} for "
-                    f"{ratio_text(each.impacts[loss])} at {loss} in the search, which is nothing "
+                    f"{ratio_text(each.impacts[loss])} at {loss} in the search, too much of a loss "
                     f"for the goal `{document.goal}`; `llamabuild optimize --goal {gain[:2]} "
                     f"--model {model}` asks for the former alone.",
                     run=document.run.id,
