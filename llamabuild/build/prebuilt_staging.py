@@ -28,7 +28,7 @@ PLUGINS = "libggml-*.so"
 LOADERS = "libggml.so*"
 """What opens them."""
 KERNEL_PLUGINS = "libggml-cpu*.so"
-FIXED_FOLDER = re.compile(rb"(?<=\0)/[\x21-\x7e]{1,254}(?=\0)")
+FIXED_FOLDER = re.compile(rb"/[\x21-\x7e]{1,254}(?=\0)")
 """A path as it stands among the constants of a program."""
 ROUNDS = 4
 ORIGIN = "$ORIGIN"

@@ -170,7 +170,7 @@ def test_backends_in_a_folder_that_was_compiled_in_come_along(program, helpful, 
     elsewhere.mkdir()
     shutil.copy(SHELL, elsewhere / "libggml-cpu-zen4.so")
     with program.open("ab") as file:
-        file.write(b"\0" + str(tmp_path / "nowhere").encode() + b"\0" + bytes(elsewhere) + b"\0")
+        file.write(bytes(tmp_path / "nowhere") + b"\0\x94 " + bytes(elsewhere) + b"\0")
     folder = files_folder(take(program).build.id)
     assert [path.name for path in kernel_files(folder)] == ["libggml-cpu-zen4.so"]
 
