@@ -26,7 +26,9 @@ from llamabuild.variants.prebuilt import BESIDE_IT, prebuilt_path
 from .prebuilt_elf import check_architecture
 from .prebuilt_staging import (
     BENCH,
+    KERNELS,
     PERPLEXITY,
+    SPLIT,
     copy,
     core_libraries,
     runnable,
@@ -49,12 +51,9 @@ HELP_NAMES = ("--n-prompt", "--n-gen", "--repetitions", "--output")
 """Options by which a trial asks; what prints no help about them is no llama-bench."""
 BORROWED = "host"
 """Folder of our own llama-perplexity, when it computes with somebody else's libraries."""
-KERNEL_HOLDERS = ("libggml-cpu*", "libggml.so*", "libllama.so*", BENCH)
+KERNEL_HOLDERS = (KERNELS, "libggml.so*", "libllama.so*", BENCH)
 """Where the kernels are, newest layout first: of their own, in ggml's one library, in llama's
 (before June 2024), in the program itself."""
-
-NO_KERNELS_BESIDE = "libggml-base*"
-"""Where ggml is split in this way, kernels are in a library of their own and nowhere else."""
 
 
 class Imported(NamedTuple):
@@ -121,8 +120,7 @@ def import_prebuilt(
 
 def kernel_files(folder: Path) -> tuple[Path, ...]:
     """Return the files of a prebuilt program in which ggml's kernels are; none if not here."""
-    split = any(folder.glob(NO_KERNELS_BESIDE))
-    for pattern in KERNEL_HOLDERS[:1] if split else KERNEL_HOLDERS:
+    for pattern in KERNEL_HOLDERS[:1] if any(folder.glob(SPLIT)) else KERNEL_HOLDERS:
         if found := tuple(p for p in sorted(folder.glob(pattern)) if not p.is_symlink()):
             return found
     return ()

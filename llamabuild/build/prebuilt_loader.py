@@ -17,11 +17,13 @@ from llamabuild.process import run, tool_path
 TRACE = ("LC_ALL=C", "LD_TRACE_LOADED_OBJECTS=1")
 SYMBOLS = ("LD_WARN=1", "LD_BIND_NOW=1")
 SEARCH = "LD_LIBRARY_PATH="
+OPENED = ("LC_ALL=C", "LD_DEBUG=files")
 SECONDS = 30.0
 OUTPUT_BYTES = 1 << 20
 LIBRARY = re.compile(r"\t(?P<name>\S+) => (?P<path>not found|/.*?)(?: \(0x[0-9a-f]+\))?")
 UNDEFINED = re.compile(r"undefined symbol: (\S+)|symbol (\S+) version \S+ not defined")
 VERSION = re.compile(r"version `([^']+)' not found")
+DYNAMIC = re.compile(r"\tfile=(/.*?) \[\d+\];  dynamically loaded by ")
 GLIBC_LOADER = re.compile(r"ld-linux[\w.-]*\.so\.\d+")
 
 
@@ -80,6 +82,20 @@ def loaded(program: Path, interpreter: str, search: str = "", *, symbols: bool =
             dict.fromkeys(first or second for first, second in UNDEFINED.findall(finished.stderr))
         ),
     )
+
+
+def opened_at_start(program: Path, search: str) -> tuple[Path, ...]:
+    """Return the libraries that a program opens by itself when it is asked for its help text.
+
+    It is run for that; empty where it dies before, or has another loader than glibc's.
+    """
+    finished = run(
+        [tool_path("env", "install coreutils"), *OPENED, SEARCH + search, program, "--help"],
+        closed=True,
+        timeout_seconds=SECONDS,
+        output_limit=OUTPUT_BYTES,
+    )
+    return tuple(Path(path) for path in dict.fromkeys(DYNAMIC.findall(finished.stderr)))
 
 
 def complaint(answer: Loaded) -> str:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llamabuild.errors import BadInput, EnvironmentLacks
 
 from .prebuilt_elf import check_architecture
-from .prebuilt_loader import complaint, loaded
+from .prebuilt_loader import complaint, loaded, opened_at_start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from .prebuilt_elf import ElfHeader
 
@@ -24,12 +23,9 @@ CORE = ("libggml*.so*", "libllama.so*")
 """The interface between llama.cpp's programs and its libraries."""
 OWN = (*CORE, "libllama*.so*", "libmtmd*.so*")
 PLUGINS = "libggml-*.so"
-"""Backends that ggml opens by itself from the folder of the program, or from a fixed one."""
-LOADERS = "libggml.so*"
-"""What opens them."""
-KERNEL_PLUGINS = "libggml-cpu*.so"
-FIXED_FOLDER = re.compile(rb"/[\x21-\x7e]{1,254}(?=\0)")
-"""A path as it stands among the constants of a program."""
+"""Backends that ggml opens by itself from the folder of the program, or a fixed one."""
+SPLIT, KERNELS = "libggml-base*", "libggml-cpu*"
+"""Where the first is there, the kernels are in the second and nowhere else."""
 ROUNDS = 4
 ORIGIN = "$ORIGIN"
 
@@ -82,23 +78,29 @@ def stage_program(path: Path, header: ElfHeader, folder: Path, name: str) -> Non
 
 
 def _stage_plugins(path: Path, wanted: Mapping[str, Path], folder: Path) -> None:
-    """Copy the backends that a program opens by itself; those of a fixed folder come first."""
+    """Copy the backends that a program opens by itself.
+
+    A package may have compiled in another folder for them (GGML_BACKEND_DIR). The path need not
+    stand in the machine code in one piece, so that a program with none beside it is asked.
+    """
     taken = {place.resolve() for place in wanted.values()}
-    loaders = [place for name, place in wanted.items() if fnmatchcase(name, LOADERS)]
-    for place in (*fixed_folders([path, *loaders]), path.parent):
+
+    def copy_from(place: Path) -> None:
         for plugin in sorted(place.glob(PLUGINS)):
             if plugin.resolve() not in taken and plugin.is_file():
                 copy(plugin, folder / plugin.name)
 
+    copy_from(path.parent)
+    if any(folder.glob(SPLIT)) and not any(folder.glob(KERNELS)):
+        opened = opened_at_start(path, _search(path))
+        for place in dict.fromkeys(each.parent for each in opened if each.match(KERNELS)):
+            copy_from(place)
 
-def fixed_folders(files: Iterable[Path]) -> tuple[Path, ...]:
-    """Return the folders with kernels whose paths are compiled into these files.
 
-    ggml looks there first when it was built with GGML_BACKEND_DIR, as packages often are.
-    """
-    named = {found for file in files for found in FIXED_FOLDER.findall(file.read_bytes())}
-    folders = (Path(os.fsdecode(name)) for name in sorted(named))
-    return tuple(each for each in folders if each.is_dir() and any(each.glob(KERNEL_PLUGINS)))
+def _search(path: Path) -> str:
+    """As the user has set it up, and the program's own folder."""
+    own = os.environ.get("LD_LIBRARY_PATH", "")
+    return ":".join(filter(None, [own, str(path.parent)]))
 
 
 def copy(source: Path, target: Path) -> None:
@@ -182,7 +184,7 @@ def _libraries(path: Path, header: ElfHeader) -> dict[str, Path]:
     own = os.environ.get("LD_LIBRARY_PATH", "")
     answer = loaded(path, header.interpreter, own)
     if answer.absent:
-        answer = loaded(path, header.interpreter, ":".join(filter(None, [own, str(path.parent)])))
+        answer = loaded(path, header.interpreter, _search(path))
     if answer.absent or answer.versions:
         message = f"'{path.name}' {complaint(answer)}"
         raise EnvironmentLacks(message)

@@ -3,6 +3,7 @@
 import platform
 import shutil
 import struct
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +13,7 @@ import pytest
 from llamabuild.build import prebuilt
 from llamabuild.build.prebuilt import import_prebuilt, kernel_files
 from llamabuild.build.prebuilt_elf import read_header
-from llamabuild.build.prebuilt_loader import complaint, loaded
+from llamabuild.build.prebuilt_loader import complaint, loaded, opened_at_start
 from llamabuild.errors import BadInput, EnvironmentLacks
 from llamabuild.store.builds import files_folder, load_build
 from llamabuild.variants.prebuilt import prebuilt_variant
@@ -165,14 +166,40 @@ def test_backends_that_ggml_opens_by_itself_come_along(program, helpful):
     assert not (folder / "libother.so").exists()
 
 
-def test_backends_in_a_folder_that_was_compiled_in_come_along(program, helpful, tmp_path):
+def test_backends_in_a_folder_that_was_compiled_in_come_along(
+    program, helpful, tmp_path, monkeypatch
+):
     elsewhere = tmp_path / "libexec"
     elsewhere.mkdir()
-    shutil.copy(SHELL, elsewhere / "libggml-cpu-zen4.so")
-    with program.open("ab") as file:
-        file.write(bytes(tmp_path / "nowhere") + b"\0\x94 " + bytes(elsewhere) + b"\0")
+    for name in ("libggml-cpu-zen4.so", "libggml-cpu-x64.so"):
+        shutil.copy(SHELL, elsewhere / name)
+    asked = []
+
+    def opened(path, search):
+        asked.append(path)
+        return (tmp_path / "libother.so", elsewhere / "libggml-cpu-zen4.so")
+
+    monkeypatch.setattr("llamabuild.build.prebuilt_staging.opened_at_start", opened)
+    assert kernel_files(files_folder(take(program).build.id))[0].name == "llama-bench"
+    assert asked == [], "nothing is missing where ggml is not split"
+    shutil.copy(SHELL, program.parent / "libggml-base.so")
     folder = files_folder(take(program).build.id)
-    assert [path.name for path in kernel_files(folder)] == ["libggml-cpu-zen4.so"]
+    assert [path.name for path in kernel_files(folder)] == [
+        "libggml-cpu-x64.so",
+        "libggml-cpu-zen4.so",
+    ]
+    assert asked == [program]
+
+
+def test_what_a_program_opens_by_itself_is_seen(tmp_path):
+    library = tmp_path / "libggml-cpu-any.so"
+    source = 'import ctypes; ctypes.CDLL("' + str(library) + '")'
+    shutil.copy(next(Path("/lib").glob("*-linux-gnu/libz.so.1")).resolve(), library)
+    script = tmp_path / "program"
+    script.write_text(f"#!{sys.executable}\n{source}\n")
+    script.chmod(0o755)
+    assert library in opened_at_start(script, "")
+    assert opened_at_start(Path("/bin/true"), "") == ()
 
 
 def test_a_loader_without_backends_is_not_taken_for_the_kernels(tmp_path):
