@@ -64,12 +64,14 @@ def answer(
     behind = _left_behind([variant for variant in measured if variant is not winner], names)
     if winner is None:
         whole = [variant for variant in measured if is_complete(variant)]
-        tried = numbers.count(len(whole), "other build")
-        verb = "was" if len(whole) == 1 else "were"
         everywhere = "" if len(whole) == len(measured) else " at every workload"
+        tried = numbers.count(len(whole), "other build")
+        said = f"none of the {tried} that were measured{everywhere} was shown"
+        if len(whole) == 1:
+            said = f"`{whole[0].name}`, the one other build measured{everywhere}, was not shown"
         return (
-            f"On this machine none of the {tried} that {verb} measured{everywhere} was shown to "
-            f"be faster than `{baseline}`.{_incomplete(measured, names)}{behind}{doubt}"
+            f"On this machine {said} to be faster than `{baseline}`."
+            f"{_incomplete(measured, names)}{behind}{doubt}"
         )
     parts = [_part(names[result.name], result) for result in winner.workloads if _counts(result)]
     rivals = rivals_of(winner, measured)
