@@ -170,14 +170,16 @@ def _simpler(field: Field) -> Finding | None:
     ]
     targets.append((field.allrounder(), everywhere))
     sentences: dict[str, tuple[str, ...]] = {}
-    for target, places in targets:
+    told_of: set[tuple[str, ...]] = set()
+    for target, places in reversed(targets):  # what holds everywhere needs no telling by workload
         if target is None:
             continue
         limit = levers(target, baseline)
         simpler = [v for v in field.rivals(target, places) if levers(v, baseline) < limit]
         simpler.sort(key=lambda v: levers(v, baseline))
         names = [v.name for v in simpler[:SIMPLER]]
-        if names:
+        if names and (target.name, *names) not in told_of:
+            told_of.add((target.name, *names))
             verb = "is" if len(names) == 1 else "are"
             at = "" if places == everywhere else f" at {list(field.workloads.values())[places[0]]}"
             text = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,6 +10,10 @@ if TYPE_CHECKING:
 
 TRAINED = 2
 """A profile needs a training run besides the switch."""
+INSTRUCTION_SETS = re.compile(
+    "GGML_(NATIVE|SSE42|AVX.*|FMA|F16C|BMI2|AMX.*|CPU_ARM_ARCH|LASX|LSX|RVV.*|RV_.*|VXE)"
+)
+"""ggml's switches for them; which of them a build has is one choice."""
 OTHER_TREE = 3
 """Another tree has other bugs, options and releases."""
 
@@ -18,9 +23,13 @@ def levers(variant: VariantResult, baseline: VariantResult) -> int:
     own, plain = variant.settings, baseline.settings
     if own is None or plain is None:
         return OTHER_TREE
-    number = sum(
-        own.cmake.get(key) != plain.cmake.get(key) for key in own.cmake.keys() | plain.cmake.keys()
-    )
+    changed = {
+        key
+        for key in own.cmake.keys() | plain.cmake.keys()
+        if own.cmake.get(key) != plain.cmake.get(key)
+    }
+    instruction_sets = {key for key in changed if INSTRUCTION_SETS.fullmatch(key)}
+    number = len(changed - instruction_sets) + bool(instruction_sets)
     number += len({*own.c_flags, *own.cxx_flags} ^ {*plain.c_flags, *plain.cxx_flags})
     number += own.link_flags != plain.link_flags
     number += own.toolchain != plain.toolchain

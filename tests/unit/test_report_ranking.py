@@ -188,6 +188,18 @@ def test_a_pinned_build_is_not_as_simple_as_a_plain_one(document):
     assert (levers(plain, plain), levers(pinned, plain)) == (0, 1)
 
 
+def test_a_choice_of_instruction_sets_is_one_change(document):
+    plain = variant(document, "native")
+    chosen = {"GGML_NATIVE": "OFF", "GGML_AVX2": "ON", "GGML_FMA": "ON", "GGML_AVX512_VNNI": "ON"}
+
+    def built(**more):
+        cmake = {**plain.settings.cmake, **chosen, **more}
+        return levers(replace(plain, settings=replace(plain.settings, cmake=cmake)), plain)
+
+    assert built() == 1
+    assert built(GGML_OPENMP="OFF", GGML_LLAMAFILE="OFF") == 3
+
+
 def test_what_a_prebuilt_program_leaves_on_the_table_is_a_finding(document):
     (found,) = [item for item in document.findings if item.topic == "prebuilt"]
     assert found.variants == ("prebuilt:llama-bench",)
