@@ -36,6 +36,9 @@ GROWTH = 1.01
 FEW_HUGE = 0.5
 NO_HUGE = 0.01
 """Below this share a request for huge pages had no effect."""
+WEIGHTS_PART = 8
+"""What holds an eighth of the model or more holds weights: they lie in one or two mappings, by how
+they are repacked, and beside them is little at one token."""
 MEBIBYTE = 1 << 20
 
 
@@ -109,6 +112,8 @@ def prove_allocation(
         reason=failure or few,
         resident_bytes=seen.resident_bytes if seen else None,
         huge_bytes=seen.huge_bytes if seen else None,
+        weights_bytes=seen.large_bytes if seen else None,
+        weights_huge_bytes=seen.large_huge_bytes if seen else None,
     )
 
 
@@ -123,7 +128,7 @@ class _Memory:
 
     def settled(self, pid: int) -> bool:
         now = time.monotonic()
-        present = read_resident(pid)
+        present = read_resident(pid, self._model_bytes // WEIGHTS_PART)
         if present is not None:
             if self.most is None or present.resident_bytes >= self.most.resident_bytes:
                 self.most = present

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from llamabuild.errors import EnvironmentLacks
 from llamabuild.machine.cgroups import PROC
 from llamabuild.machine.extension import load_extension
+from llamabuild.machine.smaps import read_mappings
 from llamabuild.store.paths import cache_dir
 
 from .residence import GRAIN_BYTES
@@ -120,19 +121,14 @@ def pages_had(
 def huge_part(extents: Sequence[tuple[int, int]], proc: Path = PROC) -> float | None:
     """Return the part of memory that is in huge pages, 0 to 1; None where /proc doesn't say."""
     try:
-        lines = (proc / "self" / "smaps").read_text("ascii", "replace").splitlines()
+        mappings = read_mappings("self", proc)
     except OSError:
         return None
-    huge = 0
-    inside = known = False
-    for line in lines:
-        first, _, rest = line.partition(" ")
-        if not first.endswith(":"):
-            start, _, end = first.partition("-")
-            low, high = int(start, 16), int(end, 16)
-            inside = any(at < high and low < at + size for at, size in extents)
-            known |= inside
-        elif inside and first == "AnonHugePages:":
-            huge += int(rest.split()[0]) * 1024
+    inside = [
+        each
+        for each in mappings
+        if any(at < each.end and each.start < at + size for at, size in extents)
+    ]
     whole = sum(size for _, size in extents)
-    return min(1.0, huge / whole) if known and whole else None
+    huge = sum(each.huge_bytes for each in inside)
+    return min(1.0, huge / whole) if inside and whole else None

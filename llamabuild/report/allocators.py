@@ -30,6 +30,7 @@ class AllocationRow:
     how: str
     """``preload``, ``link`` or empty."""
     huge_share: float | None
+    weights_share: float | None
     workload: str
     """The one that faults, peak and result are of: token generation where there is some."""
     minor_faults: float | None
@@ -64,6 +65,13 @@ def huge_share(allocation: Allocation) -> float | None:
     return allocation.huge_bytes / allocation.resident_bytes
 
 
+def weights_share(allocation: Allocation) -> float | None:
+    """Return the share of the weights' mappings on huge pages; None where it was not read."""
+    if allocation.weights_huge_bytes is None or not allocation.weights_bytes:
+        return None
+    return allocation.weights_huge_bytes / allocation.weights_bytes
+
+
 def _row(variant: VariantResult, allocation: Allocation, place: int) -> AllocationRow:
     result = variant.workloads[place] if variant.workloads else None
     return AllocationRow(
@@ -71,6 +79,7 @@ def _row(variant: VariantResult, allocation: Allocation, place: int) -> Allocati
         allocation=allocation,
         how=variant.settings.allocator.how if variant.settings else "",
         huge_share=huge_share(allocation),
+        weights_share=weights_share(allocation),
         workload=result.name if result else "",
         minor_faults=result.minor_faults if result else None,
         peak_bytes=result.peak_rss_bytes if result else None,

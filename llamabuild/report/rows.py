@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from llamabuild.report.allocators import huge_share
+from llamabuild.report.allocators import huge_share, weights_share
 from llamabuild.report.material import left_out, tokens_per_second
 from llamabuild.report.portable import clean, clean_value
 
@@ -82,6 +82,9 @@ def comparison_rows(document: Document) -> list[Row]:
             "peak_rss_bytes": result.peak_rss_bytes,
             "allocator_library": variant.allocation.library if variant.allocation else "",
             "huge_page_share": huge_share(variant.allocation) if variant.allocation else None,
+            "weights_huge_page_share": weights_share(variant.allocation)
+            if variant.allocation
+            else None,
             "baseline": document.baseline,
         }
         for variant in document.variants

@@ -49,6 +49,10 @@ class Allocation(Data, frozen=True, kw_only=True):
     """Resident memory once the model is loaded; None where it could not be read."""
     huge_bytes: int | None = None
     """The part of it on huge pages of 2 MiB or more."""
+    weights_bytes: int | None = None
+    """Resident memory of the mappings that hold weights, an eighth of the model or more each."""
+    weights_huge_bytes: int | None = None
+    """The part of that on huge pages."""
 
 
 class Prebuilt(Data, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tests.report_fixture.catalogue_rows import Row
 
 RESIDENT = 1_420_000_000
+WEIGHTS = 0.9
 AVX2 = ("avx", "f16c", "fma", "avx2")
 VNNI = (*AVX2, "avx512f", "avx512vl", "avx512bw", "avx512vnni")
 LIBRARIES = {"mimalloc": "libmimalloc.so.2.0", "jemalloc": "libjemalloc.so.2",
@@ -93,6 +94,8 @@ def allocation(row: Row) -> Allocation:
         reason=row.reason if wrong else "",
         resident_bytes=RESIDENT,
         huge_bytes=round(RESIDENT * row.huge),
+        weights_bytes=round(RESIDENT * WEIGHTS),
+        weights_huge_bytes=round(RESIDENT * min(WEIGHTS, row.huge)),
     )
 
 

@@ -25,8 +25,12 @@ from llamabuild.machine.smaps import Resident, read_resident
 from llamabuild.pipeline.allocation import promise_of, runtime_with_allocator
 from llamabuild.types.variant import Allocator, Runtime, Variant
 
-ROLLUP = """\
-55d0c8f6d000-7ffd6a7e1000 ---p 00000000 00:00 0                          [rollup]
+SMAPS = """\
+55d0c8f6d000-55d0c8f8d000 r-xp 00002000 fe:01 1234                       /usr/bin/a b: c
+Rss:              100 kB
+AnonHugePages:      0 kB
+VmFlags: rd ex mr mw me
+7f0000000000-7ffd6a7e1000 rw-p 00000000 00:00 0
 Rss:             1000 kB
 Pss:              900 kB
 AnonHugePages:    600 kB
@@ -125,9 +129,15 @@ def test_what_variants_promise(libraries):
 
 def test_resident_memory_and_its_huge_part(tmp_path):
     (tmp_path / "7").mkdir()
-    (tmp_path / "7" / "smaps_rollup").write_text(ROLLUP)
-    assert read_resident(7, tmp_path) == Resident(1000 << 10, 634 << 10)
-    assert read_resident(8, tmp_path) is None
+    (tmp_path / "7" / "smaps").write_text(SMAPS)
+    assert read_resident(7, 900 << 10, tmp_path) == Resident(
+        1100 << 10, 634 << 10, 1000 << 10, 634 << 10
+    )
+    assert read_resident(7, 1 << 30, tmp_path) == Resident(1100 << 10, 634 << 10, 0, 0)
+    assert read_resident(8, 0, tmp_path) is None
+    (tmp_path / "8").mkdir()
+    (tmp_path / "8" / "smaps").touch()
+    assert read_resident(8, 0, tmp_path) is None, "a process that has just ended"
 
 
 def test_the_loaders_words(tmp_path):
@@ -279,7 +289,7 @@ def test_a_promise_of_huge_pages_alone_is_not_kept_without_any(
     program, prove, monkeypatch, megabytes, passed
 ):
     seen = Resident(1000 << 20, megabytes << 20)
-    monkeypatch.setattr("llamabuild.bench.allocation.read_resident", lambda _: seen)
+    monkeypatch.setattr("llamabuild.bench.allocation.read_resident", lambda *_: seen)
     found = prove(program(), Promise(name="glibc", library="libc.so", huge=True, only_huge=True))
     assert found.passed == passed
     assert found.reason.startswith(f"only {megabytes} of 1000 MiB lie on huge pages")

@@ -15,7 +15,14 @@ from llamabuild.report.execution import execution_info
 from llamabuild.report.execution_summary import methods, summary, unsampled, waited
 from llamabuild.report.execution_words import is_waiting
 from llamabuild.report.material import prepare
-from llamabuild.report.proof_lines import cost_lines, cost_state, profile_lines, proof_lines, some
+from llamabuild.report.proof_lines import (
+    allocation_lines,
+    cost_lines,
+    cost_state,
+    profile_lines,
+    proof_lines,
+    some,
+)
 from llamabuild.report.sections.profiles import profiles
 from llamabuild.types.build import Stage
 from llamabuild.types.comparison import ComparisonSet
@@ -352,6 +359,9 @@ def test_allocators_that_have_nothing_to_tell_are_one_line(document):
     huge = next(row for row in shown if row.variant == "hugealloc")
     assert (huge.how, huge.workload, huge.minor_faults) == ("preload", "tg16", 11_200)
     assert huge.huge_share == pytest.approx(0.93)
+    assert huge.weights_share == pytest.approx(1.0)
+    said = next(line for line in allocation_lines(document) if line.startswith("hugealloc:"))
+    assert "93 % (100 % of the weights) on huge pages" in said.replace("\u00a0", " ")
     assert huge.result.verdict == "faster"
 
 
