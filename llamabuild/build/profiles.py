@@ -30,7 +30,7 @@ from .library_flags import compiler_family
 from .pgo import collect_profile, counters_environment
 from .plan import compiled_plan, instrumented_plan, make_plan
 from .profile_keys import profile_key
-from .training import train, training_command
+from .training import train, training_arguments, training_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -123,7 +123,12 @@ def _ensure_compiler_profile(making: _Making) -> None:
             environment = counters_environment(family, build_dir)
             with log_file.open("ab") as log:
                 trained = train(
-                    making.variant.name, build_dir / "bin", making.model, log, environment
+                    making.variant.name,
+                    build_dir / "bin",
+                    training_arguments(tree),
+                    making.model,
+                    log,
+                    environment,
                 )
             counted, merged = collect_profile(family, compiler, build_dir, staged / DATA)
             _publish(making, key, family, staged, counted, (*stages, trained, merged))
@@ -154,7 +159,8 @@ def _ensure_bolt_profile(making: _Making) -> None:
             data = staged / DATA
             with (staged / LOG).open("ab") as log:
                 instrumented = instrument(making.variant.name, folder, data, log)
-                trained = train(making.variant.name, folder, making.model, log, {})
+                arguments = training_arguments(Path(making.source.tree))
+                trained = train(making.variant.name, folder, arguments, making.model, log, {})
             counted = read_fdata(data, instrumented)
             _publish(making, key, "bolt", staged, counted, (instrumented.stage, trained))
 
@@ -210,7 +216,7 @@ def _publish(  # noqa: PLR0917 - all that a profile is
         sha256=data_digest(staged / DATA),
         functions=counted.functions,
         trained=counted.trained,
-        training=(training_command(),),
+        training=(training_command(Path(making.source.tree)),),
         model=f"{model.name} {model.quantization}",
         model_sha256=model.sha256,
         size_bytes=data_bytes(staged / DATA),

@@ -34,6 +34,7 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     program: str
     arguments: tuple[str, ...]
+    newer: tuple[str, ...]
     timeout_seconds: float
     gcc: ProfileFlags
     clang: ProfileFlags
@@ -55,13 +56,29 @@ def training_digest() -> str:
     return hashlib.sha256(msgspec.json.encode(training())).hexdigest()
 
 
-def training_command() -> str:
+def training_arguments(tree: Path) -> tuple[str, ...]:
+    """Return what the program of a source tree is run with: without the options that it lacks.
+
+    Read from its source, as an instrumented program that is asked for help would count that, too.
+    """
+    program = training().program
+    texts = [path.read_text("utf-8", "replace") for path in tree.glob(f"*/{program}/{program}.cpp")]
+    lacking = [name for name in training().newer if texts and not any(name in t for t in texts)]
+    return tuple(argument for argument in training().arguments if argument not in lacking)
+
+
+def training_command(tree: Path) -> str:
     """Return the command as a person reads it, such as ``llama-bench -t 1 -p 24 -n 5``."""
-    return " ".join((training().program, *training().arguments))
+    return " ".join((training().program, *training_arguments(tree)))
 
 
-def train(
-    name: str, binaries: Path, model: Model, log: IO[bytes], environment: Mapping[str, str]
+def train(  # noqa: PLR0917 - what is run, on what, and where its output goes
+    name: str,
+    binaries: Path,
+    arguments: tuple[str, ...],
+    model: Model,
+    log: IO[bytes],
+    environment: Mapping[str, str],
 ) -> Stage:
     """Run the instrumented program of a folder to its end.
 
@@ -71,6 +88,7 @@ def train(
     Args:
         name: Of the variant, for messages.
         binaries: Folder with the instrumented program and its libraries.
+        arguments: Of :func:`training_arguments`.
         model: What it runs.
         log: Receives what it prints.
         environment: Where the counters go.
@@ -82,7 +100,7 @@ def train(
         binaries / training().program,
         "-m",
         model.path,
-        *training().arguments,
+        *arguments,
     )
     log.write(f"$ {' '.join(map(str, argv))}\n".encode())
     log.flush()

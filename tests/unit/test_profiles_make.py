@@ -160,7 +160,9 @@ def test_a_training_run_that_fails_is_said_and_leaves_its_log_alone(tools, code,
 
 def test_training_that_takes_too_long_is_ended(tools, monkeypatch):
     tools.bench = "import time; time.sleep(60)"
-    facts = SimpleNamespace(program="llama-bench", arguments=("-t", "1"), timeout_seconds=0.2)
+    facts = SimpleNamespace(
+        program="llama-bench", newer=(), arguments=("-t", "1"), timeout_seconds=0.2
+    )
     monkeypatch.setattr("llamabuild.build.training.training", lambda: facts)
     with pytest.raises(BuildFailed, match="did not finish within"):
         ensure(pgo=True)

@@ -8,7 +8,7 @@ import pytest
 from llamabuild.bench.workloads import facts
 from llamabuild.build import make_plan, ordered_plans
 from llamabuild.build.plan import instrumented_plan
-from llamabuild.build.training import training
+from llamabuild.build.training import training, training_arguments, training_command
 from llamabuild.errors import BadInput
 from llamabuild.types.machine import Tool
 from llamabuild.types.variant import Optimize, Toolchain
@@ -224,3 +224,20 @@ def test_what_reads_profiles_is_looked_for_before_a_long_build(tools):
     trained(provisional)
     plan(pgo=True)
     assert tools.checked == ["gcc"]  # who has the profile needs it no more
+
+
+@pytest.mark.parametrize(
+    ("folder", "text", "kept"),
+    [
+        ("tools", 'printf("  --no-warmup ...");', True),
+        ("examples", "no such option", False),
+        ("elsewhere/deep", "nothing to read", True),
+    ],
+)
+def test_a_program_is_trained_without_the_options_that_it_lacks(tmp_path, folder, text, kept):
+    place = tmp_path / folder / "llama-bench"
+    place.mkdir(parents=True)
+    (place / "llama-bench.cpp").write_text(text)
+    assert ("--no-warmup" in training_arguments(tmp_path)) == kept
+    assert ("--no-warmup" in training_command(tmp_path)) == kept
+    assert {"-p", "-n", "-t"} <= set(training_arguments(tmp_path))
