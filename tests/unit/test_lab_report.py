@@ -401,13 +401,13 @@ def test_nothing_accepted_is_an_answer(lab):
     assert "Nothing was confirmed to beat `base`" in found["target"].found.text
     assert found["log"].found.text.startswith("No change was accepted")
     criteria = {c.text: c for c in lab_document(changed).criteria}
-    assert not criteria["The target reached"].met
+    assert not criteria["The target reached at one workload or more"].met
 
 
 def test_the_checklist_follows_the_answers(document):
     criteria = {each.text: each for each in document.criteria}
     assert criteria["Thread scaling measured, best count named and explained"].met
-    assert criteria["The target reached"].met
+    assert criteria["The target reached at one workload or more"].met
     assert not criteria["Batching measured"].met
     assert criteria["Batching measured"].detail == NO_TOOL
 

@@ -281,11 +281,13 @@ def _monitoring(lab: LabMaterial) -> Iterator[Recommendation]:
     challenge = lab.challenge
     gains = {r.workload: r.effect for r in challenge.reached} if challenge else {}
     final = challenge.final if challenge and gains else lab.record.base
-    words, evidence = [], ""
+    words, evidence, measure = [], "", ""
     for load in baseline_document(material).workloads:
         speeds = _medians(lab, material, load.name)
         evidence = f"the medians of `{lab.record.base}` in {len(speeds)} runs of this lab"
+        measure = "the median of a run like the lab's"
         if len(speeds) < LEAST_RUNS:
+            measure = "a trial"
             speeds = [t.tokens_per_second for t in load.trials if t.tokens_per_second is not None]
             evidence = "the spread of the baseline's trials"
         if len(speeds) < 2:  # noqa: PLR2004 - no spread
@@ -298,7 +300,10 @@ def _monitoring(lab: LabMaterial) -> Iterator[Recommendation]:
         if limit > 0:
             words.append(f"{load.name} {numbers.throughput(limit)} tokens/s")
     if words:
-        text = f"Alarm below {numbers.listing(words)} of `{final}` with this model and machine."
+        text = (
+            f"Alarm when {measure} of `{final}` with this model and machine falls below "
+            f"{numbers.listing(words)}."
+        )
         rule = "monitoring"
         if challenge and gains:
             rule = "monitoring-result"
