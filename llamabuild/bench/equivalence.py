@@ -24,7 +24,7 @@ from llamabuild.process import run
 from llamabuild.store.remembered import keep, recall
 from llamabuild.types.run import Equivalence
 
-from .arguments import perplexity_arguments
+from .arguments import perplexity_arguments, scored_positions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -117,7 +117,7 @@ def check_equivalence(
             )
         if not finished.ok:
             return Equivalence(verdict="different", reason=finished.failure())
-        tokens = each.chunks * facts().context // 2
+        tokens = scored_positions(each.chunks, facts().context)
         text = finished.stdout + finished.stderr
         judged = judge(text, tokens, ties=setting.random_weights)
         found.append(judged)

@@ -21,7 +21,7 @@ from llamabuild.process import run
 from llamabuild.store.remembered import keep, key_of, recall
 from llamabuild.types.run import Quality
 
-from .arguments import perplexity_arguments
+from .arguments import perplexity_arguments, scored_positions
 
 if TYPE_CHECKING:
     from llamabuild.process import Finished
@@ -147,7 +147,7 @@ def read_quality(text: str, sample: Sample) -> Quality:
     return Quality(
         reference=sample.reference_name,
         text_sha256=sample.text_sha256,
-        tokens=chunks * (context - 1 - context // 2),
+        tokens=scored_positions(chunks, context),
         # The reference is rounded to 16 bits, which can make a divergence of zero negative.
         mean_kl_divergence=max(0.0, kl),
         kl_divergence_error=kl_error,

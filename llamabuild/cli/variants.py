@@ -124,7 +124,8 @@ def exit_of(run: Run, document: Document) -> None:
         raise EnvironmentLacks(message, "the table says what each lacks here")
     broken = any(not e.passed for arm in run.arms for e in arm.expectations)
     failed = any(
-        arm.status == "bench failed" or (arm.reason and arm.build and arm.status not in ABSENT)
+        arm.status == "bench failed"
+        or (arm.reason and arm.build and arm.status not in {*ABSENT, "bad variant"})
         for arm in run.arms
     )
     if broken or failed:

@@ -290,6 +290,9 @@ def test_an_arm_that_only_cannot_take_an_option_is_no_failure(maker, catalogue):
     exit_of_run(run, quiet)
     with pytest.raises(EnvironmentLacks, match="native: not measured"):
         exit_of_run(msgspec.structs.replace(run, asked=("native",)), quiet)
+    wrong = msgspec.structs.replace(second, status="bad variant", reason="no such allocator")
+    with pytest.raises(BadInput, match="no such allocator"):
+        exit_of_run(make_run(arms=(first, wrong)), quiet)
 
 
 def untrained(variant, *arguments, **options):
