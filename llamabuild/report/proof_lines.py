@@ -64,9 +64,10 @@ def allocation_lines(document: Document) -> list[str]:
         parts = [f"malloc of {found.library}" if found.passed else found.reason]
         if row.huge_share is not None:
             share = numbers.part(row.huge_share) if row.huge_share >= LEAST_HUGE else "nothing"
+            share += " on huge pages"
             if row.weights_share is not None and row.huge_share >= LEAST_HUGE:
-                share += f" ({numbers.part(row.weights_share)} of the weights)"
-            parts.append(f"{share} on huge pages")
+                share += f" ({numbers.part(row.weights_share)} where the weights lie)"
+            parts.append(share)
         if row.minor_faults is not None:
             parts.append(f"{row.minor_faults:,.0f} page faults a trial of {row.workload}")
         lines.append(f"{row.variant}: {', '.join(parts)}")

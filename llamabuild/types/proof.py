@@ -50,7 +50,8 @@ class Allocation(Data, frozen=True, kw_only=True):
     huge_bytes: int | None = None
     """The part of it on huge pages of 2 MiB or more."""
     weights_bytes: int | None = None
-    """Resident memory of the mappings that hold weights, an eighth of the model or more each."""
+    """Resident memory of the mappings that hold weights, an eighth of the model or more each; what
+    lies beside weights in one of them counts, too."""
     weights_huge_bytes: int | None = None
     """The part of that on huge pages."""
 

@@ -126,8 +126,8 @@ def test_weights_lie_on_huge_pages(proof, setting):
     size, found = proof("" if tunable else setting, **tunable)
     assert found.reason == ""
     assert found.huge_bytes > 0.8 * size
-    assert found.weights_huge_bytes > 0.9 * found.weights_bytes
-    assert size < 1.2 * found.weights_bytes
+    assert found.weights_huge_bytes > 0.8 * found.weights_bytes
+    assert size < found.weights_bytes < found.resident_bytes
     assert found.huge_bytes > plain.huge_bytes + 0.5 * size
 
 
