@@ -52,14 +52,6 @@ def facts() -> Facts:
     return msgspec.toml.decode(data, type=Facts)
 
 
-def scored_positions(chunks: int, context: int) -> int:
-    """Return how many positions llama-perplexity scores in so many contexts of a text.
-
-    Those of each context's second half but its last, whose next token is not in it.
-    """
-    return chunks * (context - 1 - context // 2)
-
-
 def perplexity_arguments(bench: Sequence[str]) -> Translation:
     """Translate for llama-perplexity; options that no output depends on are left out."""
     return _translation(bench, facts().without_effect.with_value, ())

@@ -24,7 +24,8 @@ from llamabuild.process import run
 from llamabuild.store.remembered import keep, recall
 from llamabuild.types.run import Equivalence
 
-from .arguments import perplexity_arguments, scored_positions
+from .arguments import perplexity_arguments
+from .scored import scored_positions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -21,7 +21,8 @@ from llamabuild.process import run
 from llamabuild.store.remembered import keep, key_of, recall
 from llamabuild.types.run import Quality
 
-from .arguments import perplexity_arguments, scored_positions
+from .arguments import perplexity_arguments
+from .scored import scored_positions
 
 if TYPE_CHECKING:
     from llamabuild.process import Finished

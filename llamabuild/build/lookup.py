@@ -15,6 +15,7 @@ from llamabuild.source.pins import load_pins
 from llamabuild.store.builds import files_folder, load_build, published_builds
 from llamabuild.variants import load_catalogue, promises
 
+from .kernel_files import GGML, KERNEL_LIBRARY, KERNELS_ELSEWHERE, SPLIT_GGML
 from .plan import make_plan
 
 if TYPE_CHECKING:
@@ -22,12 +23,6 @@ if TYPE_CHECKING:
 
     from llamabuild.types.build import Build
     from llamabuild.types.variant import Expectation, Variant
-
-KERNEL_LIBRARY = "libggml-cpu*"
-KERNELS_ELSEWHERE = ("libggml.so*", "llama-bench")
-GGML, SPLIT_GGML = "libggml", "libggml-base*"
-"""Names of its libraries, and the one that is there wherever it is several."""
-"""Where ggml's kernels are in a tree that has no library of their own, or in a static build."""
 
 
 def built_variant(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from llamabuild.store.builds import load_build
 from llamabuild.types.base import Data
 from llamabuild.types.build import Plan
+from llamabuild.types.variant import INSTRUCTION_SETS
 
 from .experience import (
     EVERYTHING,
@@ -28,12 +29,7 @@ if TYPE_CHECKING:
     from llamabuild.types.variant import Variant
 
 # ggml puts these on its kernels alone (the target ggml-cpu); everything else stays cached.
-KERNEL_VARIABLES = (
-    *("GGML_NATIVE", "GGML_SSE42", "GGML_AVX", "GGML_AVX2", "GGML_BMI2", "GGML_FMA", "GGML_F16C"),
-    *("GGML_AVX_VNNI", "GGML_AVX512", "GGML_AVX512_VBMI", "GGML_AVX512_VNNI", "GGML_AVX512_BF16"),
-    *("GGML_AMX_TILE", "GGML_AMX_INT8", "GGML_AMX_BF16", "GGML_CPU_ARM_ARCH", "GGML_LLAMAFILE"),
-    *("GGML_CPU_REPACK", "GGML_CPU_KLEIDIAI"),
-)
+KERNEL_VARIABLES = {*INSTRUCTION_SETS, "GGML_LLAMAFILE", "GGML_CPU_REPACK", "GGML_CPU_KLEIDIAI"}
 
 
 class BuildEstimate(Data, frozen=True, kw_only=True):

@@ -23,12 +23,11 @@ from llamabuild.types.build import Build, Plan
 from llamabuild.types.proof import Prebuilt
 from llamabuild.variants.prebuilt import BESIDE_IT, prebuilt_path
 
+from .kernel_files import kernel_files
 from .prebuilt_elf import check_architecture
 from .prebuilt_staging import (
     BENCH,
-    KERNELS,
     PERPLEXITY,
-    SPLIT,
     copy,
     core_libraries,
     runnable,
@@ -51,9 +50,6 @@ HELP_NAMES = ("--n-prompt", "--n-gen", "--repetitions", "--output")
 """Options by which a trial asks; what prints no help about them is no llama-bench."""
 BORROWED = "host"
 """Folder of our own llama-perplexity, when it computes with somebody else's libraries."""
-KERNEL_HOLDERS = (KERNELS, "libggml.so*", "libllama.so*", BENCH)
-"""Where the kernels are, newest layout first: of their own, in ggml's one library, in llama's
-(before June 2024), in the program itself."""
 
 
 class Imported(NamedTuple):
@@ -116,14 +112,6 @@ def import_prebuilt(
         cached=known is not None,
         unchecked=unchecked,
     )
-
-
-def kernel_files(folder: Path) -> tuple[Path, ...]:
-    """Return the files of a prebuilt program in which ggml's kernels are; none if not here."""
-    for pattern in KERNEL_HOLDERS[:1] if any(folder.glob(SPLIT)) else KERNEL_HOLDERS:
-        if found := tuple(p for p in sorted(folder.glob(pattern)) if not p.is_symlink()):
-            return found
-    return ()
 
 
 def stored_kernel_files(build: Build) -> tuple[Path, ...]:

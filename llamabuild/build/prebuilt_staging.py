@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from llamabuild.errors import BadInput, EnvironmentLacks
 
+from .kernel_files import KERNEL_LIBRARY, SPLIT_GGML, kernel_files
 from .prebuilt_elf import check_architecture
 from .prebuilt_loader import complaint, loaded, opened_at_start
 
@@ -24,8 +25,6 @@ CORE = ("libggml*.so*", "libllama.so*")
 OWN = (*CORE, "libllama*.so*", "libmtmd*.so*")
 PLUGINS = "libggml-*.so"
 """Backends that ggml opens by itself from the folder of the program, or a fixed one."""
-SPLIT, KERNELS = "libggml-base*", "libggml-cpu*"
-"""Where the first is there, the kernels are in the second and nowhere else."""
 ROUNDS = 4
 ORIGIN = "$ORIGIN"
 
@@ -91,9 +90,9 @@ def _stage_plugins(path: Path, wanted: Mapping[str, Path], folder: Path) -> None
                 copy(plugin, folder / plugin.name)
 
     copy_from(path.parent)
-    if any(folder.glob(SPLIT)) and not any(folder.glob(KERNELS)):
+    if any(folder.glob(SPLIT_GGML)) and not kernel_files(folder):
         opened = opened_at_start(path, _search(path))
-        for place in dict.fromkeys(each.parent for each in opened if each.match(KERNELS)):
+        for place in dict.fromkeys(each.parent for each in opened if each.match(KERNEL_LIBRARY)):
             copy_from(place)
 
 

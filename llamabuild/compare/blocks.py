@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import product
 from statistics import median
 from typing import TYPE_CHECKING
 
-from llamabuild.types.run import INTERRUPTED_BLOCK, NOISE_ARM, is_given_up
+from llamabuild.types.run import NOISE_ARM, is_given_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from collections.abc import Set as AbstractSet
 
     from llamabuild.types.run import Run, Trial
 
@@ -22,18 +22,13 @@ Throughputs = dict[Cell, dict[int, float]]
 
 def counted_blocks(run: Run, trials: Iterable[Trial]) -> tuple[int, ...]:
     """Return the blocks that count, ascending: no warm-up, none discarded, none under way."""
-    cells: dict[int, set[Cell]] = {}
-    statuses: dict[Cell, list[str]] = {}
-    for trial in trials:
-        cell = (trial.arm, trial.workload)
-        cells.setdefault(trial.block, set()).add(cell)
-        statuses.setdefault(cell, []).append(trial.status)
+    found = tuple(trials)
+    blocks = {trial.block for trial in found}
     left_out = {item.block for item in run.discarded}
-    given_up = {cell for cell, found in statuses.items() if is_given_up(found)}
-    if cells and not _complete(run, cells, max(cells), given_up):
-        left_out.add(max(cells))
+    if blocks and not _complete(run, found, max(blocks)):
+        left_out.add(max(blocks))
     first = run.schedule.warmup_blocks
-    return tuple(sorted(block for block in cells if block >= first and block not in left_out))
+    return tuple(sorted(block for block in blocks if block >= first and block not in left_out))
 
 
 def throughputs(trials: Iterable[Trial], blocks: Sequence[int]) -> Throughputs:
@@ -56,19 +51,17 @@ def _usable(trial: Trial) -> bool:
     return trial.status == "ok" and bool(samples) and min(samples) > 0 and trial.tokens > 0
 
 
-def _complete(
-    run: Run, cells: dict[int, set[Cell]], newest: int, given_up: AbstractSet[Cell]
-) -> bool:
+def _complete(run: Run, trials: Sequence[Trial], newest: int) -> bool:
     """Whether nothing is outstanding in the newest block; earlier ones are complete by order.
 
-    What is outstanding follows from the block before it, so that an arm that the run gave up
-    does not keep every later block open; one that a stop cut short says nothing about that. In
-    the first block without such an arm, only its failures tell that it is not awaited.
+    An arm that failed so often that the run gave it up is not awaited.
     """
-    cut_short = {gone.block for gone in run.discarded if gone.reason == INTERRUPTED_BLOCK}
+    statuses: dict[Cell, list[str]] = {}
+    for trial in trials:
+        statuses.setdefault((trial.arm, trial.workload), []).append(trial.status)
+    done = {(trial.arm, trial.workload) for trial in trials if trial.block == newest}
     arms = {arm.name for arm in run.arms if arm.status == "ready"} | {NOISE_ARM}
-    expected: AbstractSet[Cell] = {(arm, load.name) for arm in arms for load in run.workloads}
-    before = [block for block in cells if block < newest and block not in cut_short]
-    if before:
-        expected &= cells[max(before)]
-    return expected - given_up <= cells[newest]
+    return all(
+        cell in done or is_given_up(statuses.get(cell, ()))
+        for cell in product(arms, (load.name for load in run.workloads))
+    )

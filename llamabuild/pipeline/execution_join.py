@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llamabuild.build.lookup import KERNEL_LIBRARY
+from llamabuild.build.kernel_files import KERNEL_LIBRARY
 from llamabuild.errors import EnvironmentLacks
 from llamabuild.inspect import group_names
 from llamabuild.machine.extension import load_extension

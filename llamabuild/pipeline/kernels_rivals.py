@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llamabuild.build.lookup import KERNEL_LIBRARY, built_variant
+from llamabuild.build.kernel_files import KERNEL_LIBRARY
+from llamabuild.build.lookup import built_variant
 from llamabuild.errors import BadInput, EnvironmentLacks
 from llamabuild.kernels.formats import find_format
 from llamabuild.kernels.ggml import GgmlFunction, Missing, functions

@@ -175,23 +175,21 @@ def _incomplete(measured: Sequence[VariantResult], names: dict[str, str]) -> str
 
 
 def _left_behind(measured: Sequence[VariantResult], names: dict[str, str]) -> str:
-    """Name the builds that are slower, throughout or at one workload, and how slow it gets."""
-    places = range(len(names))
-    throughout: list[VariantResult] = []
-    partly: list[VariantResult] = []
+    """Name the builds that are slower, by the workloads at which they are, and how slow it gets."""
+    groups: dict[tuple[int, ...], list[VariantResult]] = {}
     for variant in measured:
-        slow = [result.verdict == SLOWER for result in variant.workloads]
-        (throughout if all(slow) else partly).append(variant)
-    groups = [(throughout, places)] if throughout else []
-    for place in places:
-        here = [v for v in partly if v.workloads[place].verdict == SLOWER]
-        groups += [(here, range(place, place + 1))] if here else []
+        slow = tuple(p for p, load in enumerate(variant.workloads) if load.verdict == SLOWER)
+        groups.setdefault(slow, []).append(variant)
+    groups.pop((), None)
     words = list(names.values())
     sentences = []
-    for slower, where in groups:
+    for places in sorted(groups, key=lambda places: (-len(places), places)):
+        slower = groups[places]
+        worst = [
+            f"{numbers.ratio(min(v.workloads[p].ratio or math.inf for v in slower))} at {words[p]}"
+            for p in places
+        ]
         verb, down = ("is", "") if len(slower) == 1 else ("are", "down to ")
-        lowest = [(min(v.workloads[p].ratio or math.inf for v in slower), words[p]) for p in where]
-        worst = [f"{numbers.ratio(ratio)} at {workload}" for ratio, workload in lowest]
         builds = few([variant.name for variant in slower], FEW)
         sentences.append(f" {builds} {verb} slower: {down}{numbers.listing(worst)}.")
     return "".join(sentences)

@@ -55,11 +55,6 @@ def _measured(document: Document) -> Check:
     return (WARN if parts else GOOD), headline, "; ".join(details)
 
 
-def unjudged(document: Document) -> bool:
-    """Whether there were too few blocks to tell the copy of the baseline from the baseline."""
-    return any(item.low is None or item.high is None for item in document.noise)
-
-
 def _noise(document: Document) -> Check | None:
     if not document.noise:
         return WARN, "Noise not measured", "no copy of the baseline ran along"
@@ -71,7 +66,7 @@ def _noise(document: Document) -> Check | None:
         detail = (
             f"a second copy of the baseline came out within {numbers.percent(floor)} of the first"
         )
-        if unjudged(document):
+        if not all(item.judged for item in document.noise):
             detail += (
                 f", but {numbers.count(document.blocks, 'block')} cannot tell whether by chance"
             )

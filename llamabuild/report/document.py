@@ -294,6 +294,11 @@ class NoiseInfo(Data, frozen=True):
     usable: bool
     trials: int
 
+    @property
+    def judged(self) -> bool:
+        """There were enough blocks to tell A′ from the baseline, if it differed."""
+        return self.low is not None and self.high is not None
+
 
 class Finding(Data, frozen=True):
     """One thing that the run says, for a reader who asks what to use."""

@@ -169,8 +169,7 @@ def _simpler(field: Field) -> Finding | None:
         (field.leader(place), (place,)) for place in everywhere
     ]
     targets.append((field.allrounder(), everywhere))
-    sentences: dict[str, tuple[str, ...]] = {}
-    told_of: set[tuple[str, ...]] = set()
+    sentences: dict[tuple[str, ...], str] = {}
     for target, places in reversed(targets):  # what holds everywhere needs no telling by workload
         if target is None:
             continue
@@ -178,19 +177,18 @@ def _simpler(field: Field) -> Finding | None:
         simpler = [v for v in field.rivals(target, places) if levers(v, baseline) < limit]
         simpler.sort(key=lambda v: levers(v, baseline))
         names = [v.name for v in simpler[:SIMPLER]]
-        if names and (target.name, *names) not in told_of:
-            told_of.add((target.name, *names))
+        if names:
             verb = "is" if len(names) == 1 else "are"
             at = "" if places == everywhere else f" at {list(field.workloads.values())[places[0]]}"
             text = (
                 f"{few(names)} {verb} simpler than `{target.name}`, "
                 f"and this run does not tell them apart{at}."
             )
-            sentences.setdefault(text, (target.name, *names))
+            sentences.setdefault((target.name, *names), text)
     if not sentences:
         return None
-    names = list(dict.fromkeys(name for names in sentences.values() for name in names))
-    return Finding("simpler", " ".join(sentences), tuple(names))
+    names = list(dict.fromkeys(name for names in sentences for name in names))
+    return Finding("simpler", " ".join(sentences.values()), tuple(names))
 
 
 def _unclear(field: Field) -> Finding | None:

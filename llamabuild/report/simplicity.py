@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
+
+from llamabuild.types.variant import INSTRUCTION_SETS
 
 if TYPE_CHECKING:
     from llamabuild.report.document import VariantResult
 
 TRAINED = 2
 """A profile needs a training run besides the switch."""
-INSTRUCTION_SETS = re.compile(
-    "GGML_(NATIVE|SSE42|AVX.*|FMA|F16C|BMI2|AMX.*|CPU_ARM_ARCH|LASX|LSX|RVV.*|RV_.*|VXE)"
-)
-"""ggml's switches for them; which of them a build has is one choice."""
 OTHER_TREE = 3
 """Another tree has other bugs, options and releases."""
 
@@ -28,8 +25,8 @@ def levers(variant: VariantResult, baseline: VariantResult) -> int:
         for key in own.cmake.keys() | plain.cmake.keys()
         if own.cmake.get(key) != plain.cmake.get(key)
     }
-    instruction_sets = {key for key in changed if INSTRUCTION_SETS.fullmatch(key)}
-    number = len(changed - instruction_sets) + bool(instruction_sets)
+    # Which instruction sets a build has is one choice, however many switches it takes.
+    number = len(changed - INSTRUCTION_SETS) + bool(changed & INSTRUCTION_SETS)
     number += len({*own.c_flags, *own.cxx_flags} ^ {*plain.c_flags, *plain.cxx_flags})
     number += own.link_flags != plain.link_flags
     number += own.toolchain != plain.toolchain

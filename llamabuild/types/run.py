@@ -139,6 +139,7 @@ class Trial(Data, frozen=True, kw_only=True):
 
 
 FAILURES_UNTIL_GIVEN_UP = 2
+"""In a row, of an arm on one workload."""
 
 
 def is_given_up(statuses: Sequence[str]) -> bool:

@@ -8,6 +8,30 @@ CMAKE_FALSE = frozenset({"", "0", "OFF", "NO", "FALSE", "N", "IGNORE", "NOTFOUND
 """What CMake takes as false, in capitals."""
 
 
+INSTRUCTION_SETS = frozenset(
+    {
+        *(
+            "GGML_NATIVE",
+            "GGML_SSE42",
+            "GGML_AVX",
+            "GGML_AVX2",
+            "GGML_BMI2",
+            "GGML_FMA",
+            "GGML_F16C",
+        ),
+        *(
+            "GGML_AVX_VNNI",
+            "GGML_AVX512",
+            "GGML_AVX512_VBMI",
+            "GGML_AVX512_VNNI",
+            "GGML_AVX512_BF16",
+        ),
+        *("GGML_AMX_TILE", "GGML_AMX_INT8", "GGML_AMX_BF16", "GGML_CPU_ARM_ARCH"),
+    }
+)
+"""ggml's CMake switches for them."""
+
+
 class Flags(Data, frozen=True, kw_only=True):
     """Compiler and linker flags, one argument each."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from llamabuild.bench.arguments import facts as argument_facts
-from llamabuild.bench.arguments import perplexity_arguments, scored_positions
+from llamabuild.bench.arguments import perplexity_arguments
 from llamabuild.bench.equivalence import (
     Setting,
     check_equivalence,
@@ -18,6 +18,7 @@ from llamabuild.bench.equivalence import (
     with_unchecked,
     write_reference,
 )
+from llamabuild.bench.scored import scored_positions
 from llamabuild.types.run import Equivalence
 from llamabuild.types.variant import Runtime
 

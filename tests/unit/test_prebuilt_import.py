@@ -4,6 +4,7 @@ import platform
 import shutil
 import struct
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,10 +12,13 @@ import msgspec
 import pytest
 
 from llamabuild.build import prebuilt
-from llamabuild.build.prebuilt import import_prebuilt, kernel_files
+from llamabuild.build.kernel_files import kernel_files
+from llamabuild.build.prebuilt import import_prebuilt
 from llamabuild.build.prebuilt_elf import read_header
-from llamabuild.build.prebuilt_loader import complaint, loaded, opened_at_start
+from llamabuild.build.prebuilt_loader import Loaded, complaint, loaded, opened_at_start
+from llamabuild.build.prebuilt_staging import stage_host_program
 from llamabuild.errors import BadInput, EnvironmentLacks
+from llamabuild.machine.extension import load_extension
 from llamabuild.store.builds import files_folder, load_build
 from llamabuild.variants.prebuilt import prebuilt_variant
 from tests.runs import CPU
@@ -194,7 +198,7 @@ def test_backends_in_a_folder_that_was_compiled_in_come_along(
 def test_what_a_program_opens_by_itself_is_seen(tmp_path):
     library = tmp_path / "libggml-cpu-any.so"
     source = 'import ctypes; ctypes.CDLL("' + str(library) + '")'
-    shutil.copy(next(Path("/lib").glob("*-linux-gnu/libz.so.1")).resolve(), library)
+    shutil.copy(load_extension().__file__, library)
     script = tmp_path / "program"
     script.write_text(f"#!{sys.executable}\n{source}\n")
     script.chmod(0o755)
@@ -265,3 +269,29 @@ def test_the_loader_s_answer_is_read(monkeypatch, tmp_path):
     assert "the symbol llama_new_thing and 1 more" in complaint(
         answer._replace(absent=(), versions=())
     )
+
+
+def test_libraries_bring_what_they_need_beside_them(program, tmp_path, monkeypatch):
+    origin, staged = tmp_path / "origin", tmp_path / "staged"
+    for folder in (origin, staged):
+        folder.mkdir()
+    for name in ("libopenblas.so.0", "libgfortran.so.5"):
+        (origin / name).write_text(name)
+    needs = {"llama-bench": "libopenblas.so.0", "libopenblas.so.0": "libgfortran.so.5"}
+
+    def asked(path, *_, **__):
+        here = {each.name for each in path.parent.iterdir()}
+        absent = tuple(need for who, need in needs.items() if who in here and need not in here)
+        return Loaded(libraries={}, absent=absent, versions=(), undefined=())
+
+    monkeypatch.setattr("llamabuild.build.prebuilt_staging.loaded", asked)
+    stage = partial(stage_host_program, program.parent, "llama-bench", staged, HERE.architecture)
+    assert "needs libopenblas.so.0, which is not here" in stage()
+    assert list(staged.iterdir()) == []
+    assert stage(origin) == ""
+    assert (staged / "libgfortran.so.5").read_text() == "libgfortran.so.5"
+    (origin / "libgfortran.so.5").unlink()
+    for path in staged.iterdir():
+        path.unlink()
+    assert "needs libgfortran.so.5" in stage(origin)
+    assert list(staged.iterdir()) == [], "nothing is left of a try that failed"

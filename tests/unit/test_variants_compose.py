@@ -78,7 +78,6 @@ def test_the_order_of_deltas_changes_the_name_alone(catalogue):
         ("native+gcc+clang", "toolchain.c is 'gcc' in 'gcc' and 'clang' in 'clang'"),
         ("native+clang-18+clang-19", "'clang-18' in 'clang-18' and 'clang-19' in 'clang-19'"),
         ("native+o2+ofast", "optimize.level is '2' in 'o2' and 'fast' in 'ofast'"),
-        ("lto+clang-lto", "optimize.lto is 'default' in 'lto' and 'thin' in 'clang-lto'"),
         ("native+mimalloc+jemalloc", "allocator.name is 'mimalloc' in 'mimalloc'"),
         ("native+mimalloc+mimalloc-linked", "allocator.how is 'preload' in 'mimalloc'"),
         ("native+glibc-hugepages+tcmalloc", "do not go together: the tunable speaks to glibc"),
