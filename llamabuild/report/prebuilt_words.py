@@ -78,14 +78,14 @@ def _pairs(best: VariantResult, own: VariantResult) -> list[tuple[WorkloadResult
 def _times(best: WorkloadResult, own: WorkloadResult) -> str:
     factor = (best.ratio or 1.0) / (own.ratio or 1.0)
     if factor < PLAIN_TIMES:
-        return f"{numbers.percent(factor - 1, 0)} faster at {own.name}"
+        return f"{numbers.part(factor - 1)} faster at {own.name}"
     digits = 0 if factor >= 10 else 1  # noqa: PLR2004 - two digits say enough
     return f"{factor:.{digits}f} times faster at {own.name}"
 
 
 def _behind(best: WorkloadResult, own: WorkloadResult) -> str:
     factor = (best.ratio or 1.0) / (own.ratio or 1.0)
-    return f"slower at {own.name} (by {numbers.percent(1 - factor, 0)})"
+    return f"slower at {own.name} (by {numbers.part(1 - factor)})"
 
 
 def _ahead(best: WorkloadResult, own: WorkloadResult) -> bool:
